@@ -1,1 +1,43 @@
+//! The packets of the paxos engine: formats, checks, and the one-line printer.
+//!
+//! Every packet is a fixed [`Header`] followed by the fixed body of its kind and, for some kinds, a tail
+//! of records or bytes. [`Packet::parse`] is the only way in: it checks *everything* once (length, tag,
+//! reserved bytes, every record of the tail), so that no accessor behind it can fail or panic. What it refuses, it
+//! refuses with a [`Refusal`] that names the reason.
+//!
+//! One file per kind under `kinds`, each in the same order: layout, checks, printing, tests. Numbers are big
+//! endian. All sizes are proved at compile time; no struct has padding; reserved bytes are zero.
+//!
+//! ```text
+//!  0       2   3    4       6    7     8    10         16            24        28    32                  48
+//!  | magic |ver|kind| length|role|flags| id | sequence | incarnation | cluster | log | tag (16 bytes)    | body …
+//! ```
+//!
+//! This crate holds no socket, no clock and no role: it can be used by tools that only look.
 
+mod ballot;
+mod batch;
+mod header;
+mod kinds;
+mod packet;
+mod ranges;
+mod refusal;
+
+pub use ballot::{Ballot, BallotField};
+pub use batch::{Batch, ENTRY_OVERHEAD, Entries, Entry, EntryHeader};
+pub use header::{HEADER_LEN, Header, MAGIC, Role, Sender, VERSION, tag};
+pub use kinds::ack::{Ack, AckRecord, BEYOND_BITS, Status};
+pub use kinds::catch_up::{CatchUp, Fetch};
+pub use kinds::heartbeat::Heartbeat;
+pub use kinds::hello::Hello;
+pub use kinds::nack::Nack;
+pub use kinds::phase1::{Phase1a, Phase1b, RUNS_MAX, Run};
+pub use kinds::phase2::{Phase2a, Phase2b};
+pub use kinds::report::{Report, Room};
+pub use kinds::submit::Submit;
+pub use kinds::value::Value;
+pub use kinds::watermark::Watermark;
+pub use kinds::{FixedBody, Kind, flags};
+pub use packet::{Body, Layout, PACKET_MAX, PACKET_MIN, Packet, Stamp, batch_room, entry_room, seal, split};
+pub use ranges::{RANGES_MAX, Range, RangeRecord};
+pub use refusal::Refusal;

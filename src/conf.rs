@@ -1,0 +1,210 @@
+//! `paxos.conf`: what the processes of one cluster are told, read once at start.
+//!
+//! The file is one key a line, words separated by whitespace; `#` starts a comment anywhere. Four lines are
+//! required and suffice, `clients|proposers|acceptors|learners ADDRESS PORT`; every other key has a default.
+//! Nothing is ignored silently: what is not understood is refused with its line, its column and what to write
+//! instead, and all of it in one go ([`Diagnostics`]).
+//!
+//! | key | value | default |
+//! |---|---|---|
+//! | `clients`, `proposers`, `learners` | multicast address and port | required |
+//! | `acceptors` | the same, then the acceptors' ids if they are not 1 2 3 | required |
+//! | `interface` | a name, an address or `loopback` | `loopback` |
+//! | `ttl` | hops, 1 to 255 | `1` |
+//! | `mtu` | bytes, 576 to 9216 | `1500` |
+//! | `heartbeat` | duration, 1ms to 10m | `2s` |
+//! | `suspect` | duration, above `heartbeat`, up to 1h | `5s` |
+//! | `rate` | values per second, or `none` | `none` |
+//! | `buffer` | bytes, 64KiB to 1024MiB | `4MiB` |
+//!
+//! Durations are a number and `us`, `ms`, `s` or `m`. Sizes are a whole number of bytes, of `k` (1000), `M`
+//! (1000²), `KiB` (1024) or `MiB` (1024²).
+//!
+//! Reading goes one way: `file` (bytes to text), `parse` (lines to words to a draft), `value` (one word to
+//! one value); `key` knows the names, `diagnostics` collects what was wrong.
+
+mod diagnostics;
+mod file;
+mod key;
+mod parse;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use diagnostics::Diagnostics;
+use key::{Key, Written};
+
+/// The most acceptors a cluster may have.
+pub const ACCEPTORS_MAX: usize = 15;
+
+const ACCEPTOR_IDS_DEFAULT: [u16; 3] = [1, 2, 3];
+
+const TTL_DEFAULT: u8 = 1;
+const TTL: RangeInclusive<u8> = 1..=u8::MAX;
+
+/// 576 bytes is the least that every IPv4 host takes (RFC 791), 9216 the usual jumbo frame.
+const MTU: RangeInclusive<u16> = 576..=9216;
+const MTU_DEFAULT: u16 = 1500;
+
+const HEARTBEAT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(600);
+const HEARTBEAT_DEFAULT: Duration = Duration::from_secs(2);
+
+const SUSPECT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3600);
+const SUSPECT_DEFAULT: Duration = Duration::from_secs(5);
+
+const RATE: RangeInclusive<u32> = 1..=u32::MAX;
+
+/// The lower bound has room for the bytes of one full GSO send, 65,507.
+const BUFFER: RangeInclusive<usize> = 64 * 1024..=1024 * 1024 * 1024;
+const BUFFER_DEFAULT: usize = 4 * 1024 * 1024;
+
+/// A configuration in which everything is valid.
+///
+/// Two are equal when they say the same under the same path, whether a value was written or is the default.
+/// [`Display`](fmt::Display) prints it as a `paxos.conf` that [`Conf::parse`] reads back to an equal one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conf {
+    /// The file, as the user named it.
+    pub path: PathBuf,
+    /// The multicast group that clients listen to. No two of the four groups are the same.
+    pub clients: SocketAddrV4,
+    /// The multicast group that proposers listen to.
+    pub proposers: SocketAddrV4,
+    /// The multicast group that acceptors listen to.
+    pub acceptors: SocketAddrV4,
+    /// The multicast group that learners listen to.
+    pub learners: SocketAddrV4,
+    /// The acceptors of the cluster: ascending, distinct, 1 to [`ACCEPTORS_MAX`] of them. A majority is a
+    /// quorum.
+    pub acceptor_ids: Vec<u16>,
+    /// Where the groups are joined and where packets leave.
+    pub interface: Interface,
+    /// How many hops a packet may take, 1 (never past a router) to 255.
+    pub ttl: u8,
+    /// Bytes of one IP datagram, 576 to 9216. A packet is `mtu - 28`: the IPv4 and UDP headers come off.
+    pub mtu: u16,
+    /// How often a proposer says that it lives, 1 ms to 10 minutes, in whole microseconds.
+    pub heartbeat: Duration,
+    /// How long a proposer may be silent before it is thought dead: above `heartbeat`, up to an hour, in
+    /// whole microseconds.
+    pub suspect: Duration,
+    /// The most values per second that one client submits, at least 1; `None` is no limit.
+    pub rate: Option<u32>,
+    /// Bytes to ask for as `SO_RCVBUF` and `SO_SNDBUF`, 64 KiB to 1 GiB. The kernel may give less, silently.
+    pub buffer: usize,
+    written: Written,
+}
+
+/// The network interface of every socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Interface {
+    /// Nothing leaves this host. What no `interface` line means, and what `interface loopback` says.
+    Loopback,
+    /// By name, for example `eth0`: 1 to 15 bytes, not known to exist.
+    Named(String),
+    /// By one of its own addresses: not a group, not 0.0.0.0, not 255.255.255.255, not known to exist.
+    Address(Ipv4Addr),
+}
+
+impl Conf {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// A file that is missing, unreadable, a directory, over 64 KiB, or not UTF-8; then as [`Conf::parse`].
+    pub fn load(path: &Path) -> Result<Conf, Diagnostics> {
+        let text = file::read_text(path)?;
+        let conf = Conf::parse(&text, &path.to_string_lossy())?;
+        // Not every path is UTF-8; the one that opens the file again is the one to keep.
+        Ok(Conf { path: path.to_path_buf(), ..conf })
+    }
+
+    /// Reads a configuration from `text`; `path` is what the diagnostics call it.
+    ///
+    /// A byte order mark at the start and carriage returns at the ends of lines are fine.
+    ///
+    /// # Errors
+    /// All that is wrong with the text, in the order of its lines. Never panics, whatever the text.
+    pub fn parse(text: &str, path: &str) -> Result<Conf, Diagnostics> {
+        parse::parse(text, path)
+    }
+
+    /// Exactly what all processes of a cluster must agree on: the groups, the acceptors and the packet size.
+    ///
+    /// One canonical text per meaning, whatever the file's order, spacing and comments, and whether a default
+    /// was written: made to be hashed into the cluster id. Changing its form changes every cluster's id.
+    pub fn agreed(&self) -> String {
+        let group = |role: &str, group: SocketAddrV4| format!("{role} {} {}", group.ip(), group.port());
+        let ids: String = self.acceptor_ids.iter().map(|id| format!(" {id}")).collect();
+        format!(
+            "{}\n{}\n{}{ids}\n{}\nmtu {}\n",
+            group("clients", self.clients),
+            group("proposers", self.proposers),
+            group("acceptors", self.acceptors),
+            group("learners", self.learners),
+            self.mtu
+        )
+    }
+
+    /// Whether `id` is one of the cluster's acceptors.
+    pub fn is_acceptor(&self, id: u16) -> bool {
+        self.acceptor_ids.contains(&id)
+    }
+
+    fn group_text(&self, group: SocketAddrV4) -> String {
+        let groups = [self.clients, self.proposers, self.acceptors, self.learners];
+        let width = groups.iter().map(|group| group.ip().to_string().len()).max().unwrap_or(0);
+        format!("{:<width$} {}", group.ip().to_string(), group.port())
+    }
+
+    fn value_text(&self, key: Key) -> String {
+        match key {
+            Key::Clients => self.group_text(self.clients),
+            Key::Proposers => self.group_text(self.proposers),
+            Key::Acceptors => {
+                let ids: String = self.acceptor_ids.iter().map(|id| format!(" {id}")).collect();
+                self.group_text(self.acceptors) + &ids
+            }
+            Key::Learners => self.group_text(self.learners),
+            Key::Interface => self.interface.to_string(),
+            Key::Ttl => self.ttl.to_string(),
+            Key::Mtu => self.mtu.to_string(),
+            Key::Heartbeat => value::duration_text(self.heartbeat),
+            Key::Suspect => value::duration_text(self.suspect),
+            Key::Rate => self.rate.map_or("none".to_string(), |rate| rate.to_string()),
+            Key::Buffer => value::size_text(self.buffer),
+        }
+    }
+}
+
+/// What `paxos check CONF` prints: every key, columns aligned, `# default` behind what the file left out.
+impl fmt::Display for Conf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = Key::ALL.map(|key| (key, format!("{:<9}  {}", key.name(), self.value_text(key))));
+        let width = rows.iter().map(|(_, row)| row.chars().count()).max().unwrap_or(0);
+        for (key, row) in rows {
+            match key {
+                _ if self.written.has(key) => writeln!(f, "{row}")?,
+                Key::Acceptors => writeln!(f, "{row:<width$}  # default ids")?,
+                _ => writeln!(f, "{row:<width$}  # default")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The value of an `interface` line.
+impl fmt::Display for Interface {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Interface::Loopback => f.write_str("loopback"),
+            Interface::Named(name) => f.write_str(name),
+            Interface::Address(address) => write!(f, "{address}"),
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The kinds of packets: one file each, or each phase.
+
+pub mod ack;
+pub mod catch_up;
+pub mod heartbeat;
+pub mod hello;
+pub mod nack;
+pub mod phase1;
+pub mod phase2;
+pub mod report;
+pub mod submit;
+pub mod value;
+pub mod watermark;
+
+use crate::{Refusal, Role};
+use core::fmt;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// The kinds, with their numbers on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Kind {
+    Hello = 1,
+    Submit = 2,
+    Ack = 3,
+    Phase1a = 4,
+    Phase1b = 5,
+    Phase2a = 6,
+    Phase2b = 7,
+    Nack = 8,
+    Heartbeat = 9,
+    Watermark = 10,
+    CatchUp = 11,
+    Fetch = 12,
+    Value = 13,
+    Report = 14,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 14] = [
+        Kind::Hello,
+        Kind::Submit,
+        Kind::Ack,
+        Kind::Phase1a,
+        Kind::Phase1b,
+        Kind::Phase2a,
+        Kind::Phase2b,
+        Kind::Nack,
+        Kind::Heartbeat,
+        Kind::Watermark,
+        Kind::CatchUp,
+        Kind::Fetch,
+        Kind::Value,
+        Kind::Report,
+    ];
+
+    pub fn from_wire(number: u8) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| *kind as u8 == number)
+    }
+
+    /// As it is printed, and as the literature calls it where it has a name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Hello => "hello",
+            Kind::Submit => "submit",
+            Kind::Ack => "ack",
+            Kind::Phase1a => "1a",
+            Kind::Phase1b => "1b",
+            Kind::Phase2a => "2a",
+            Kind::Phase2b => "2b",
+            Kind::Nack => "nack",
+            Kind::Heartbeat => "heartbeat",
+            Kind::Watermark => "watermark",
+            Kind::CatchUp => "catch-up",
+            Kind::Fetch => "fetch",
+            Kind::Value => "value",
+            Kind::Report => "report",
+        }
+    }
+
+    /// Whether a process of this role has any business sending this kind.
+    pub const fn sent_by(self, role: Role) -> bool {
+        match self {
+            Kind::Hello => true,
+            Kind::Submit => matches!(role, Role::Client),
+            Kind::Ack | Kind::Phase1a | Kind::Phase2a => matches!(role, Role::Proposer),
+            Kind::Heartbeat | Kind::Watermark => matches!(role, Role::Proposer),
+            Kind::Phase1b | Kind::Phase2b | Kind::Nack => matches!(role, Role::Acceptor),
+            Kind::CatchUp => matches!(role, Role::Proposer | Role::Acceptor | Role::Learner),
+            Kind::Fetch => matches!(role, Role::Proposer),
+            Kind::Value => matches!(role, Role::Proposer | Role::Acceptor),
+            Kind::Report => matches!(role, Role::Proposer | Role::Learner),
+        }
+    }
+
+    /// The flags that this kind knows.
+    pub const fn flags(self) -> u8 {
+        match self {
+            Kind::Hello => flags::ASK,
+            Kind::Heartbeat => flags::ASK | flags::LEADING | flags::UNFIT | flags::READY,
+            Kind::Watermark => flags::ASK,
+            Kind::Value => flags::DECIDED,
+            _ => 0,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Bits of [`crate::Header::flags`].
+pub mod flags {
+    /// The sender wants an answer at once.
+    pub const ASK: u8 = 1;
+    /// Heartbeat: the sender leads.
+    pub const LEADING: u8 = 2;
+    /// Heartbeat: the sender had work and no quorum for the suspicion time; do not follow it.
+    pub const UNFIT: u8 = 4;
+    /// Heartbeat: the sender knows all that is decided, and could lead.
+    pub const READY: u8 = 8;
+    /// Value: decided, not only accepted.
+    pub const DECIDED: u8 = 16;
+}
+
+/// The fixed body of a kind. What may follow it is the kind's tail.
+pub trait FixedBody: IntoBytes + Immutable {
+    const KIND: Kind;
+}
+
+/// Ties a body to its kind and proves its size: `body!(Nack = 32 bytes)`.
+macro_rules! body {
+    ($kind:ident = $size:literal bytes) => {
+        impl crate::kinds::FixedBody for $kind {
+            const KIND: crate::Kind = crate::Kind::$kind;
+        }
+        const _: () = assert!(size_of::<$kind>() == $size);
+    };
+}
+pub(crate) use body;
+
+/// What a view over packet bytes must be: any bytes are valid, at any address.
+pub(crate) trait View: FromBytes + KnownLayout + Immutable + Unaligned {}
+impl<T: FromBytes + KnownLayout + Immutable + Unaligned> View for T {}
+
+/// Splits the bytes after the header into the fixed body and its tail.
+pub(crate) fn fixed<'a, T: View>(
+    bytes: &'a [u8],
+    name: &'static str,
+) -> Result<(&'a T, &'a [u8]), Refusal> {
+    T::ref_from_prefix(bytes).map_err(|_| Refusal::Body(name))
+}
+
+/// The tail as a whole number of records.
+pub(crate) fn records<'a, T: View>(
+    tail: &'a [u8],
+    name: &'static str,
+) -> Result<&'a [T], Refusal> {
+    <[T]>::ref_from_bytes(tail).map_err(|_| Refusal::Body(name))
+}
+
+/// A kind without a tail must end where its body ends.
+pub(crate) fn nothing_after(tail: &[u8], name: &'static str) -> Result<(), Refusal> {
+    if tail.is_empty() { Ok(()) } else { Err(Refusal::Body(name)) }
+}
+
+/// `Ok` when the claim holds, else the refusal that names it.
+pub(crate) fn demand(claim: bool, what: &'static str) -> Result<(), Refusal> {
+    if claim { Ok(()) } else { Err(Refusal::Field(what)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_keep_their_numbers() {
+        for (at, kind) in Kind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, at + 1);
+            assert_eq!(Kind::from_wire(kind as u8), Some(kind));
+        }
+        assert_eq!(Kind::from_wire(0), None);
+        assert_eq!(Kind::from_wire(15), None);
+    }
+}

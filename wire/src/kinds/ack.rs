@@ -1,0 +1,128 @@
+//! Ack: the leader tells clients what is decided, what has come, and how much more may.
+
+use super::{body, demand, fixed, records};
+use crate::{BallotField, Refusal};
+use core::fmt;
+use zerocopy::byteorder::big_endian::{U16, U32, U64};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// How many entries after the first missing one an [`AckRecord`] can acknowledge.
+pub const BEYOND_BITS: usize = 256;
+
+/// Leader → clients, followed by an [`AckRecord`] per session. Without records it announces the leader.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct Ack {
+    /// The ballot that the sender leads.
+    pub ballot: BallotField,
+}
+
+body!(Ack = 16 bytes);
+
+/// How a session stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Status {
+    /// It is served.
+    Open = 0,
+    /// A later start of the same client has taken its place; nothing more of this one will be delivered.
+    Superseded = 1,
+    /// It broke a limit (a value of more than 1 MiB); nothing more of it will be delivered.
+    Ended = 2,
+}
+
+/// What the leader says of one session.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct AckRecord {
+    pub client: U16,
+    /// A [`Status`].
+    pub status: u8,
+    pub reserved: u8,
+    /// How much may be on the way to the leader, in bytes as the kernel counts them.
+    pub credit: U32,
+    /// Of the session; when superseded, of the one that took its place.
+    pub incarnation: U64,
+    /// Every entry below is decided.
+    pub decided_until: U64,
+    /// The leader has every entry below; `received_until` itself it has not.
+    pub received_until: U64,
+    /// Bit i (bit i % 8 of byte i / 8): entry `received_until + 1 + i` has come, too.
+    pub beyond: [u8; BEYOND_BITS / 8],
+}
+
+const _: () = assert!(size_of::<AckRecord>() == 64);
+
+impl AckRecord {
+    pub fn status(&self) -> Option<Status> {
+        [Status::Open, Status::Superseded, Status::Ended].into_iter().find(|s| *s as u8 == self.status)
+    }
+
+    /// Whether the leader has this entry.
+    pub fn has(&self, number: u64) -> bool {
+        let received = self.received_until.get();
+        number < received
+            || number.checked_sub(received + 1).is_some_and(|bit| {
+                bit < BEYOND_BITS as u64 && self.beyond[bit as usize / 8] & 1 << (bit % 8) != 0
+            })
+    }
+
+    /// The highest entry that the leader has, plus one.
+    pub fn top(&self) -> u64 {
+        let received = self.received_until.get();
+        let last = self.beyond.iter().rposition(|byte| *byte != 0);
+        last.map_or(received, |at| received + 1 + at as u64 * 8 + (8 - self.beyond[at].leading_zeros() as u64))
+    }
+}
+
+impl Ack {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<(&Ack, &[AckRecord]), Refusal> {
+        let (body, tail) = fixed::<Ack>(bytes, "ack")?;
+        let acks = records::<AckRecord>(tail, "ack")?;
+        for ack in acks {
+            demand(ack.status().is_some(), "an unknown session status")?;
+            demand(ack.reserved == 0, "reserved bits of an ack")?;
+            let (decided, received) = (ack.decided_until.get(), ack.received_until.get());
+            demand(decided <= received && received < 1 << 48, "an ack of more than has come")?;
+        }
+        Ok((body, acks))
+    }
+
+    pub(crate) fn print(&self, f: &mut fmt::Formatter<'_>, acks: &[AckRecord]) -> fmt::Result {
+        write!(f, " {}", self.ballot.get())?;
+        for (at, ack) in acks.iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            write!(f, "{comma} C{}", ack.client)?;
+            match ack.status() {
+                Some(Status::Superseded) => write!(f, " superseded")?,
+                Some(Status::Ended) => write!(f, " ended")?,
+                _ => {}
+            }
+            write!(f, " decided<{} received<{}", ack.decided_until, ack.received_until)?;
+            let beyond: u32 = ack.beyond.iter().map(|byte| byte.count_ones()).sum();
+            if beyond > 0 {
+                write!(f, "+{beyond}")?;
+            }
+            write!(f, " credit {}", ack.credit)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zerocopy::FromZeros;
+
+    #[test]
+    fn an_ack_tells_what_came_beyond_the_first_gap() {
+        let mut ack = AckRecord::new_zeroed();
+        ack.received_until = 10.into();
+        assert_eq!(ack.top(), 10);
+        ack.beyond[0] = 0b0000_0101;
+        ack.beyond[31] = 0x80;
+        assert!(ack.has(9) && !ack.has(10) && ack.has(11) && !ack.has(12) && ack.has(13));
+        assert!(ack.has(10 + 256) && !ack.has(10 + 255) && !ack.has(10 + 257) && !ack.has(u64::MAX));
+        assert_eq!(ack.top(), 10 + 257);
+    }
+}

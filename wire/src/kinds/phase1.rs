@@ -1,0 +1,105 @@
+//! Phase 1: a proposer asks for promises and for what was accepted before [Lamport01 §2.2, §3].
+
+use super::{body, demand, fixed, nothing_after, records};
+use crate::{Ballot, BallotField, Range, Refusal};
+use core::fmt;
+use zerocopy::byteorder::big_endian::{U32, U64};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// How many [`Run`]s a page of 1b carries at the most: they fit the smallest packet.
+pub const RUNS_MAX: usize = 40;
+
+/// Proposer → acceptors. Once per ballot for all instances from `from` on; again with a higher `from` it
+/// asks for the next page.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct Phase1a {
+    pub ballot: BallotField,
+    /// First instance asked for.
+    pub from: U64,
+}
+
+body!(Phase1a = 24 bytes);
+
+/// Acceptor → the proposer that asked. One page of what it accepted, as [`Run`]s of instances accepted in one ballot;
+/// the payloads are asked for apart, for the proposer usually holds them.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct Phase1b {
+    /// The ballot promised.
+    pub ballot: BallotField,
+    /// The page tells of every accepted instance in `from..until`.
+    pub from: U64,
+    pub until: U64,
+    /// The acceptor holds every instance below, and knows it decided.
+    pub complete_until: U64,
+    /// One past the highest instance accepted.
+    pub top: U64,
+}
+
+body!(Phase1b = 48 bytes);
+
+/// Consecutive instances accepted in one ballot.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct Run {
+    pub first: U64,
+    pub count: U32,
+    pub ballot: BallotField,
+}
+
+const _: () = assert!(size_of::<Run>() == 28);
+
+impl Run {
+    pub fn new(range: Range, ballot: Ballot) -> Run {
+        let count = u32::try_from(range.len()).unwrap_or(u32::MAX);
+        Run { first: range.first.into(), count: count.into(), ballot: ballot.into() }
+    }
+
+    pub fn range(&self) -> Range {
+        Range { first: self.first.get(), until: self.first.get().saturating_add(self.count.get().into()) }
+    }
+}
+
+impl Phase1a {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<&Phase1a, Refusal> {
+        let (body, tail) = fixed::<Phase1a>(bytes, "1a")?;
+        nothing_after(tail, "1a")?;
+        demand(!body.ballot.get().is_zero(), "phase 1 without a ballot")?;
+        Ok(body)
+    }
+}
+
+impl fmt::Display for Phase1a {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, " {} from {}", self.ballot.get(), self.from)
+    }
+}
+
+impl Phase1b {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<(&Phase1b, &[Run]), Refusal> {
+        let (body, tail) = fixed::<Phase1b>(bytes, "1b")?;
+        let runs = records::<Run>(tail, "1b")?;
+        demand(runs.len() <= RUNS_MAX, "too many runs in a page")?;
+        demand(body.from <= body.until, "a page that ends before it begins")?;
+        let mut end = body.from.get();
+        for run in runs {
+            let range = run.range();
+            demand(!range.is_empty() && range.first >= end, "runs that do not ascend")?;
+            demand(!run.ballot.get().is_zero(), "accepted without a ballot")?;
+            demand(run.ballot.get() <= body.ballot.get(), "accepted above the promise")?;
+            end = range.until;
+        }
+        demand(end <= body.until.get() && end <= body.top.get().max(body.from.get()), "runs beyond their page")?;
+        Ok((body, runs))
+    }
+
+    pub(crate) fn print(&self, f: &mut fmt::Formatter<'_>, runs: &[Run]) -> fmt::Result {
+        let page = Range { first: self.from.get(), until: self.until.get() };
+        write!(f, " {} page {page} complete<{} top {}:", self.ballot.get(), self.complete_until, self.top)?;
+        for run in runs {
+            write!(f, " {} in {}", run.range(), run.ballot.get())?;
+        }
+        if runs.is_empty() { write!(f, " nothing accepted") } else { Ok(()) }
+    }
+}

@@ -1,0 +1,99 @@
+//! Phase 2: the leader proposes, acceptors vote [Lamport01 §2.2].
+
+use super::report::Room;
+use super::{body, demand, fixed, records};
+use crate::ranges::{ascend, print};
+use crate::{Ballot, BallotField, Batch, Range, RangeRecord, Refusal, Sender};
+use core::fmt;
+use zerocopy::byteorder::big_endian::{U16, U64};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// Leader → acceptors, learners and proposers; followed by the batch. The one packet that carries a payload to
+/// everybody [RingPaxos §3].
+///
+/// Its ballot is (round, sender id, sender incarnation): nobody but the owner of a ballot may propose in it, so the
+/// header already holds the rest.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct Phase2a {
+    pub instance: U64,
+    /// The leader's watermark: every instance below is decided.
+    pub decided_until: U64,
+    /// 48 bits.
+    pub round: [u8; 6],
+    pub reserved: U16,
+}
+
+body!(Phase2a = 24 bytes);
+
+/// Acceptor → learners and proposers. All that it accepted in its ballot and does not know decided, as ranges; so a
+/// later 2b makes up for a lost one.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct Phase2b {
+    /// The ballot promised, in which all of the ranges were accepted.
+    pub ballot: BallotField,
+    /// The watermark that the acceptor heard in that ballot: every instance below is decided.
+    pub decided_until: U64,
+    /// The acceptor holds every instance below, and knows it decided.
+    pub complete_until: U64,
+    pub room: Room,
+}
+
+body!(Phase2b = 48 bytes);
+
+impl Phase2a {
+    /// # Panics
+    /// When `round` is over [`Ballot::ROUND_MAX`].
+    pub fn new(instance: u64, decided_until: u64, round: u64) -> Phase2a {
+        assert!(round <= Ballot::ROUND_MAX);
+        Phase2a {
+            instance: instance.into(),
+            decided_until: decided_until.into(),
+            round: crate::header::sequence_field(round),
+            reserved: 0.into(),
+        }
+    }
+
+    pub fn ballot(&self, sender: Sender) -> Ballot {
+        let r = self.round;
+        let round = u64::from_be_bytes([0, 0, r[0], r[1], r[2], r[3], r[4], r[5]]);
+        Ballot::new(round, sender.id, sender.incarnation)
+    }
+
+    pub(crate) fn parse(bytes: &[u8]) -> Result<(&Phase2a, Batch<'_>), Refusal> {
+        let (body, tail) = fixed::<Phase2a>(bytes, "2a")?;
+        let batch = Batch::parse(tail).ok_or(Refusal::Body("2a"))?;
+        demand(body.reserved.get() == 0, "reserved bits of a 2a")?;
+        demand(body.round != [0; 6], "phase 2 in round 0")?;
+        demand(body.instance.get() < u64::MAX, "the last instance of all")?;
+        Ok((body, batch))
+    }
+
+    pub(crate) fn print(&self, f: &mut fmt::Formatter<'_>, sender: Sender, batch: Batch<'_>) -> fmt::Result {
+        write!(f, " {} i{} decided<{}: {batch}", self.ballot(sender), self.instance, self.decided_until)
+    }
+}
+
+impl Phase2b {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<(&Phase2b, &[RangeRecord]), Refusal> {
+        let (body, tail) = fixed::<Phase2b>(bytes, "2b")?;
+        let ranges = records::<RangeRecord>(tail, "2b")?;
+        demand(ascend(ranges), "ranges that do not ascend")?;
+        demand(ranges.is_empty() || !body.ballot.get().is_zero(), "votes without a ballot")?;
+        Ok((body, ranges))
+    }
+
+    pub(crate) fn print(&self, f: &mut fmt::Formatter<'_>, ranges: &[RangeRecord]) -> fmt::Result {
+        write!(f, " {} ", self.ballot.get())?;
+        print(f, ranges)?;
+        write!(f, " decided<{} complete<{} {}", self.decided_until, self.complete_until, self.room)
+    }
+}
+
+/// The ranges of a tail, as [`Range`]s.
+impl RangeRecord {
+    pub fn all(records: &[RangeRecord]) -> impl Iterator<Item = Range> + '_ {
+        records.iter().map(RangeRecord::range)
+    }
+}

@@ -1,0 +1,33 @@
+//! Value: an instance's payload, repaired or asked for.
+
+use super::{body, demand, fixed};
+use crate::{BallotField, Batch, Refusal};
+use core::fmt;
+use zerocopy::byteorder::big_endian::U64;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// Proposer or acceptor → who asked, or the learners' group when several miss it; followed by the batch. With the DECIDED
+/// flag the batch is what the instance decided; without it, what the sender accepted in `ballot`.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct Value {
+    pub instance: U64,
+    /// The ballot in which the batch was proposed.
+    pub ballot: BallotField,
+}
+
+body!(Value = 24 bytes);
+
+impl Value {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<(&Value, Batch<'_>), Refusal> {
+        let (body, tail) = fixed::<Value>(bytes, "value")?;
+        let batch = Batch::parse(tail).ok_or(Refusal::Body("value"))?;
+        demand(!body.ballot.get().is_zero(), "a value without a ballot")?;
+        demand(body.instance.get() < u64::MAX, "the last instance of all")?;
+        Ok((body, batch))
+    }
+
+    pub(crate) fn print(&self, f: &mut fmt::Formatter<'_>, batch: Batch<'_>) -> fmt::Result {
+        write!(f, " i{} of {}: {batch}", self.instance, self.ballot.get())
+    }
+}

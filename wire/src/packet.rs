@@ -1,0 +1,243 @@
+//! A whole packet: the one way in ([`Packet::parse`]), the one way out ([`seal`]), the one printer.
+
+use crate::header::{TAG_AT, sequence_field};
+use crate::kinds::ack::{Ack, AckRecord};
+use crate::kinds::catch_up::{CatchUp, Fetch};
+use crate::kinds::heartbeat::Heartbeat;
+use crate::kinds::hello::Hello;
+use crate::kinds::nack::Nack;
+use crate::kinds::phase1::{Phase1a, Phase1b, RUNS_MAX, Run};
+use crate::kinds::phase2::{Phase2a, Phase2b};
+use crate::kinds::report::Report;
+use crate::kinds::submit::Submit;
+use crate::kinds::value::Value;
+use crate::kinds::watermark::Watermark;
+use crate::kinds::{FixedBody, Kind, flags};
+use crate::{
+    Batch, ENTRY_OVERHEAD, HEADER_LEN, Header, MAGIC, RANGES_MAX, RangeRecord, Refusal, Role, Sender, VERSION, tag,
+};
+use core::fmt;
+use zerocopy::{FromBytes, IntoBytes};
+
+/// The longest packet of all, bytes: `mtu 9216` less IP and UDP headers.
+pub const PACKET_MAX: usize = 9216 - 28;
+/// The packet length of the smallest `mtu` allowed, 1280: every kind fits with a full tail of ranges or runs.
+pub const PACKET_MIN: usize = 1280 - 28;
+
+const _: () = assert!(HEADER_LEN + size_of::<Phase2b>() + RANGES_MAX * size_of::<RangeRecord>() <= PACKET_MIN);
+const _: () = assert!(HEADER_LEN + size_of::<Phase1b>() + RUNS_MAX * size_of::<Run>() <= PACKET_MIN);
+// A batch that was proposed must fit a repair, too: the same batch travels in 2a and in value packets.
+const _: () = assert!(size_of::<Phase2a>() == size_of::<Value>());
+
+/// What a process needs to know of packets: the cluster's values that stand in every header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The longest packet, bytes.
+    pub packet: usize,
+    /// Hash of the configuration that all must agree on.
+    pub cluster: u32,
+}
+
+/// Bytes of a batch that fit a packet of `packet` bytes.
+pub const fn batch_room(packet: usize) -> usize {
+    packet - HEADER_LEN - size_of::<Phase2a>()
+}
+
+/// Bytes of an entry that fit a packet of `packet` bytes, when it is alone in its batch.
+pub const fn entry_room(packet: usize) -> usize {
+    batch_room(packet) - ENTRY_OVERHEAD
+}
+
+/// The checked body of a packet, by kind, with its tail.
+#[derive(Clone, Copy, Debug)]
+pub enum Body<'a> {
+    Hello(&'a Hello),
+    Submit(&'a Submit, &'a [u8]),
+    Ack(&'a Ack, &'a [AckRecord]),
+    Phase1a(&'a Phase1a),
+    Phase1b(&'a Phase1b, &'a [Run]),
+    Phase2a(&'a Phase2a, Batch<'a>),
+    Phase2b(&'a Phase2b, &'a [RangeRecord]),
+    Nack(&'a Nack),
+    Heartbeat(&'a Heartbeat),
+    Watermark(&'a Watermark),
+    CatchUp(&'a CatchUp, &'a [RangeRecord]),
+    Fetch(&'a Fetch, &'a [RangeRecord]),
+    Value(&'a Value, Batch<'a>),
+    Report(&'a Report),
+}
+
+/// A packet that passed every check.
+#[derive(Clone, Copy, Debug)]
+pub struct Packet<'a> {
+    pub header: &'a Header,
+    pub kind: Kind,
+    pub sender: Sender,
+    pub body: Body<'a>,
+}
+
+impl<'a> Packet<'a> {
+    /// Checks `bytes` as a whole packet.
+    ///
+    /// # Errors
+    /// The first [`Refusal`] found, in the order of the fields; the tag is checked before anything that depends on a kind.
+    pub fn parse(bytes: &'a [u8]) -> Result<Packet<'a>, Refusal> {
+        let length = bytes.len();
+        if length > PACKET_MAX {
+            return Err(Refusal::Long { length });
+        }
+        let Ok((header, body)) = Header::ref_from_prefix(bytes) else {
+            return Err(if bytes.starts_with(&MAGIC) { Refusal::Short { length } } else { Refusal::Magic });
+        };
+        if header.magic != MAGIC {
+            return Err(Refusal::Magic);
+        }
+        if header.version != VERSION {
+            return Err(Refusal::Version(header.version));
+        }
+        if usize::from(header.length.get()) != length {
+            return Err(Refusal::Length { said: header.length.get().into(), came: length });
+        }
+        if header.tag != tag(bytes) {
+            return Err(Refusal::Tag);
+        }
+        let kind = Kind::from_wire(header.kind).ok_or(Refusal::Kind(header.kind))?;
+        let role = Role::from_wire(header.role).ok_or(Refusal::Role(header.role))?;
+        if !kind.sent_by(role) {
+            return Err(Refusal::Sender { kind: kind.name(), role: role.name() });
+        }
+        if header.flags & !kind.flags() != 0 {
+            return Err(Refusal::Reserved("flags"));
+        }
+        let sender = Sender { role, id: header.id.get(), incarnation: header.incarnation.get() };
+        Ok(Packet { header, kind, sender, body: Body::parse(kind, body)? })
+    }
+
+    pub fn has(&self, flag: u8) -> bool {
+        self.header.flags & flag != 0
+    }
+}
+
+impl<'a> Body<'a> {
+    fn parse(kind: Kind, bytes: &'a [u8]) -> Result<Body<'a>, Refusal> {
+        Ok(match kind {
+            Kind::Hello => Body::Hello(Hello::parse(bytes)?),
+            Kind::Submit => Submit::parse(bytes).map(|(body, piece)| Body::Submit(body, piece))?,
+            Kind::Ack => Ack::parse(bytes).map(|(body, acks)| Body::Ack(body, acks))?,
+            Kind::Phase1a => Body::Phase1a(Phase1a::parse(bytes)?),
+            Kind::Phase1b => Phase1b::parse(bytes).map(|(body, runs)| Body::Phase1b(body, runs))?,
+            Kind::Phase2a => Phase2a::parse(bytes).map(|(body, batch)| Body::Phase2a(body, batch))?,
+            Kind::Phase2b => Phase2b::parse(bytes).map(|(body, ranges)| Body::Phase2b(body, ranges))?,
+            Kind::Nack => Body::Nack(Nack::parse(bytes)?),
+            Kind::Heartbeat => Body::Heartbeat(Heartbeat::parse(bytes)?),
+            Kind::Watermark => Body::Watermark(Watermark::parse(bytes)?),
+            Kind::CatchUp => CatchUp::parse(bytes).map(|(body, ranges)| Body::CatchUp(body, ranges))?,
+            Kind::Fetch => Fetch::parse(bytes).map(|(body, ranges)| Body::Fetch(body, ranges))?,
+            Kind::Value => Value::parse(bytes).map(|(body, batch)| Body::Value(body, batch))?,
+            Kind::Report => Body::Report(Report::parse(bytes)?),
+        })
+    }
+}
+
+/// One line: who, what, and what it says. The same words in the log, in `wire dump` and in test stories.
+impl fmt::Display for Packet<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.sender, self.kind)?;
+        match self.body {
+            Body::Hello(body) => write!(f, "{body}"),
+            Body::Submit(body, piece) => body.print(f, piece),
+            Body::Ack(body, acks) => body.print(f, acks),
+            Body::Phase1a(body) => write!(f, "{body}"),
+            Body::Phase1b(body, runs) => body.print(f, runs),
+            Body::Phase2a(body, batch) => body.print(f, self.sender, batch),
+            Body::Phase2b(body, ranges) => body.print(f, ranges),
+            Body::Nack(body) => write!(f, "{body}"),
+            Body::Heartbeat(body) => write!(f, "{body}"),
+            Body::Watermark(body) => write!(f, "{body}"),
+            Body::CatchUp(body, ranges) => body.print(f, ranges),
+            Body::Fetch(body, ranges) => body.print(f, ranges),
+            Body::Value(body, batch) => body.print(f, batch),
+            Body::Report(body) => write!(f, "{body}"),
+        }?;
+        for (flag, word) in [
+            (flags::ASK, "ask"),
+            (flags::LEADING, "leading"),
+            (flags::UNFIT, "unfit"),
+            (flags::READY, "ready"),
+            (flags::DECIDED, "decided"),
+        ] {
+            if self.has(flag) {
+                write!(f, " ({word})")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes a packet to the front of `buffer`: header, `body`, then the pieces of the tail. Returns its length.
+///
+/// # Panics
+/// When it does not fit in `buffer`: callers know their room.
+pub fn seal<B: FixedBody>(
+    buffer: &mut [u8],
+    layout: Layout,
+    sender: Sender,
+    stamp: Stamp,
+    body: &B,
+    tail: &[&[u8]],
+) -> usize {
+    let mut length = HEADER_LEN;
+    for piece in core::iter::once(&body.as_bytes()).chain(tail) {
+        buffer[length..length + piece.len()].copy_from_slice(piece);
+        length += piece.len();
+    }
+    assert!(length <= layout.packet, "a packet of {length} bytes where {} fit", layout.packet);
+    let header = Header {
+        magic: MAGIC,
+        version: VERSION,
+        kind: B::KIND as u8,
+        length: (length as u16).into(),
+        role: sender.role as u8,
+        flags: stamp.flags,
+        id: sender.id.into(),
+        sequence: sequence_field(stamp.sequence),
+        incarnation: sender.incarnation.into(),
+        cluster: layout.cluster.into(),
+        log: stamp.log.into(),
+        tag: [0; 16],
+    };
+    buffer[..HEADER_LEN].copy_from_slice(header.as_bytes());
+    let tag = tag(&buffer[..length]);
+    buffer[TAG_AT..HEADER_LEN].copy_from_slice(&tag);
+    length
+}
+
+/// The header fields that differ from packet to packet of one sender.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stamp {
+    pub sequence: u64,
+    pub log: u32,
+    pub flags: u8,
+}
+
+/// Splits a datagram into its packets by their length fields. A capture shows as one datagram what the
+/// kernel was handed, or coalesced, as up to 64 packets. What does not begin like a packet comes out whole, last.
+pub fn split(datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = datagram;
+    core::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let said = match Header::ref_from_prefix(rest) {
+            Ok((header, _)) if header.magic == MAGIC => usize::from(header.length.get()),
+            _ => rest.len(),
+        };
+        let at = if said < HEADER_LEN { rest.len() } else { said.min(rest.len()) };
+        let (packet, after) = rest.split_at(at);
+        rest = after;
+        Some(packet)
+    })
+}
+
+#[cfg(test)]
+mod tests;
