@@ -8,6 +8,7 @@
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 me=${0##*/}
+arguments=("$@") # of the script
 suite=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 SKIPPED=77 # exit status of a run that cannot be done here, as automake has it
 
@@ -16,7 +17,8 @@ declare -A net_of=()                # process name -> network namespace, for tho
 declare -A may_fail=()              # clients whose non-zero exit is expected
 declare -A seen_lines=() seen_bytes=()
 groups=() namespaces=()
-failed=0 private=0 ours=0 expected=0
+failed=0 ours=0 expected=0
+patience=3 # seconds that what is to end on SIGTERM has at the end, before it is killed
 deadline=0 poll=0.1 progress_at=0 grew_at=0 longest_silence=0
 
 # --- talk -----------------------------------------------------------------------------------------------------------
@@ -77,7 +79,10 @@ progress() {
 
 standing() {
     local file text=''
-    for file in "${!seen_lines[@]}"; do text+="${text:+, }$file has ${seen_lines[$file]} of $expected values"; done
+    for file in learn1 learn2; do
+        [[ -n ${seen_lines[$file]-} ]] || continue
+        text+="${text:+, }$file has ${seen_lines[$file]} of $expected values"
+    done
     echo "${text:-nothing learned yet}"
 }
 
@@ -100,13 +105,10 @@ begin() {
     # Programs other than ours take just ID and CONF, need not end by themselves and may answer SIGTERM as they like.
     if [[ $(readlink -f "$scripts/client.sh") == "$(readlink -f "$suite/../scripts/client.sh")" ]]; then
         ours=1
-        if [[ -z ${PAXOS_BIN-} && ! -x ${CARGO_TARGET_DIR:-$suite/../target}/release/paxos ]]; then
-            "$scripts/start.sh" build
-        fi
+        "$suite/../scripts/start.sh" build # here, where cargo has a network
     fi
     CONF=$(readlink -e -- "${CONF:-$suite/paxos.conf}") || die "there is no configuration '$CONF'"
-    enter_private_net "$@"
-    ((private)) || [[ -z ${required-} ]] || skip "this run needs a network namespace of its own (\`unshare --net\`)"
+    enter_private_net
     fresh_results "${RESULTS:-$suite/results}"
     set_time_limit
     arm
@@ -135,7 +137,6 @@ enter_private_net() {
         ip link set lo up
         ip link set lo multicast on
         ip route add 224.0.0.0/4 dev lo # for programs that name no interface
-        private=1
         return
     fi
     if [[ ${PRIVATE_NET:-1} != 0 ]] && command -v ip unshare >/dev/null; then
@@ -146,8 +147,9 @@ enter_private_net() {
         fi
     fi
     if ((${#how[@]})); then
-        PAXOS_TESTS_OUTSIDE=$here exec "${how[@]}" "$BASH" "$0" "$@"
+        PAXOS_TESTS_OUTSIDE=$here exec "${how[@]}" "$BASH" "$0" "${arguments[@]}"
     fi
+    [[ -z ${required-} ]] || skip "this run needs a network namespace of its own (\`unshare --net\`)"
     note "no network namespace of its own for this run: it shares the host's loopback with whatever else uses it"
 }
 
@@ -174,19 +176,24 @@ clean_up() {
     set +e
     clear_progress
     for group in "${groups[@]}"; do kill -TERM -- "-$group" 2>/dev/null; done
-    local give=$((SECONDS + 3))
+    local give=$((SECONDS + patience))
     for group in "${groups[@]}"; do
         while kill -0 -- "-$group" 2>/dev/null && ((SECONDS < give)); do sleep 0.05; done
         kill -KILL -- "-$group" 2>/dev/null
     done
-    wait
     for ns in "${namespaces[@]}"; do ip netns delete "$ns"; done
     if declare -F on_exit >/dev/null; then on_exit "$code"; fi
     exit "$code"
 }
 
-# Ends all that runs and the script: learners last, so that what they print on SIGTERM is counted too.
+# Ends all that runs, and the script.
 finish() {
+    stop_all
+    exit "$failed"
+}
+
+# Learners last, so that they still hear what the others say at their end.
+stop_all() {
     local name clients=() rest=() learners=()
     for name in "${!pid[@]}"; do
         case ${role[$name]} in
@@ -199,7 +206,6 @@ finish() {
     stop "${clients[@]}"
     stop "${rest[@]}"
     stop "${learners[@]}"
-    exit "$failed"
 }
 
 # --- processes ------------------------------------------------------------------------------------------------------
@@ -261,16 +267,22 @@ signal() {
     kill "-$which" -- "-${pid[$name]}" 2>/dev/null || kill "-$which" "${pid[$name]}" 2>/dev/null || true
 }
 
-# Notes the exit status of a process that ended, and forgets its number: it may soon be another's.
+# Notes the exit status of a process that ended.
 reap() {
-    local name=$1 code=0 group left=()
-    wait "${pid[$name]}" || code=$?
-    status[$name]=$code
+    local code=0
+    wait "${pid[$1]}" || code=$?
+    status[$1]=$code
+    forget "$1"
+}
+
+# Forgets the number of a process that ended, since it may soon be another's, but not a group that still has members.
+forget() {
+    local group left=()
     for group in "${groups[@]}"; do
-        if [[ $group != "${pid[$name]}" ]] || kill -0 -- "-$group" 2>/dev/null; then left+=("$group"); fi
+        if [[ $group != "${pid[$1]}" ]] || kill -0 -- "-$group" 2>/dev/null; then left+=("$group"); fi
     done
     groups=("${left[@]}")
-    unset "pid[$name]"
+    unset "pid[$1]"
 }
 
 # stop NAME...: SIGTERM and wait. Our programs end at once and, unless they are clients, with status 0.
@@ -282,8 +294,9 @@ stop() {
         [[ -n ${pid[$name]-} ]] || continue
         while running "$name" && ((SECONDS < give)); do sleep 0.02; done
         if running "$name"; then
-            signal "$name" KILL
+            kill_hard "$name"
             if ((ours)); then problem "$name still ran 5 s after SIGTERM"; fi
+            continue
         fi
         reap "$name"
         if ((ours && status[$name] != 0)) && [[ ${role[$name]} != client ]]; then
@@ -293,8 +306,11 @@ stop() {
 }
 
 kill_hard() {
+    disown "${pid[$1]}" # or bash reports the death on its own
     signal "$1" KILL
-    reap "$1"
+    while running "$1"; do sleep 0.01; done
+    status[$1]=137
+    forget "$1"
 }
 
 # Nobody may end by himself but a client whose work is done.
@@ -355,6 +371,19 @@ learned() {
     for file; do ((seen_lines[$file] >= expected)) || return 1; done
 }
 
+# nothing_decided_for SECONDS: no learner prints, no client ends.
+nothing_decided_for() {
+    local end=$((${EPOCHREALTIME/./} + $1 * 1000000)) name
+    while ((${EPOCHREALTIME/./} < end)); do
+        watch
+        if learned 1 learn1 || learned 1 learn2; then fail "a value was decided without a majority"; fi
+        for name in client1 client2; do
+            if ((ours)) && [[ -z ${pid[$name]-} ]]; then fail "$name ended though nothing was decided"; fi
+        done
+        sleep "$poll"
+    done
+}
+
 clients_ended() {
     local name
     for name in "${!pid[@]}"; do [[ ${role[$name]} != client ]] || return 1; done
@@ -409,10 +438,6 @@ report() {
     say "$count values $what in $seconds s, $(awk -v n="$count" -v s="$seconds" 'BEGIN { printf "%d", n / s }') values/s"
 }
 
-microseconds() {
-    awk -v us="$1" 'BEGIN { printf "%.2f s", us / 1e6 }'
-}
-
 # The most memory each proposer and learner of ours ever had; more than MEMORY_LIMIT_MIB is a failure.
 memory() {
     ((ours)) || return 0
@@ -429,10 +454,28 @@ memory() {
 
 # --- values ---------------------------------------------------------------------------------------------------------
 
-# make_inputs [COUNT]: prop1 and prop2, so many values each.
+# prop1 and prop2, n values each.
 make_inputs() {
     local id
-    for id in 1 2; do "$suite/generate.sh" "$id" "${1:-$n}" >"$RESULTS/prop$id"; done
+    for id in 1 2; do "$suite/generate.sh" "$id" "$n" >"$RESULTS/prop$id"; done
+}
+
+# run_cluster ACCEPTOR...: the plain run. Those acceptors, two of everything else, every value on both learners.
+run_cluster() {
+    make_inputs
+    start_acceptors "$@"
+    start_proposers 1 2
+    start_learners 1 2
+    start_clients 1 2
+    all_learned "on both learners"
+}
+
+# all_learned WHERE: awaits every value on both learners and the end of the clients, and reports.
+all_learned() {
+    await learned $((2 * n)) learn1 learn2
+    await_clients
+    await_quiet learn1 learn2
+    report $((2 * n)) "$1" learn1 learn2
 }
 
 # --- the network ----------------------------------------------------------------------------------------------------
@@ -453,21 +496,44 @@ set_loss() {
     }') || die "'$1' is no loss: write 30 or 30% or 0.3, below 100%"
 }
 
-# drop_multicast [COMMAND PREFIX...]: here, or where the prefix leads (`ip netns exec NAME`), every incoming multicast
-# datagram is dropped with probability `loss`. The rule before it counts them. gso_max_segs makes the kernel cut a
-# sender's run of packets (UDP_SEGMENT) into datagrams first, else the whole run would be lost or kept as one.
+# inside NAME COMMAND...: in the network namespace of process NAME if it has one of its own, else in that of the run.
+inside() {
+    local ns=${net_of[$1]-}
+    shift
+    if [[ -n $ns ]]; then set -- ip netns exec "$ns" "$@"; fi
+    "$@"
+}
+
+# drop_multicast NAME: inside NAME every incoming multicast datagram is dropped with probability `loss`; the rule before
+# counts them all. gso_max_segs makes the kernel cut a sender's run of packets (UDP_SEGMENT) into datagrams first,
+# else the whole run would be lost or kept as one.
 drop_multicast() {
-    local address device=${device:-lo}
-    "$@" ip link set "$device" gso_max_segs 1
+    local address device=lo
+    [[ -z ${net_of[$1]-} ]] || device=eth0
+    inside "$1" ip link set "$device" gso_max_segs 1
     for address in $(multicast_groups); do
-        "$@" iptables -A INPUT -d "$address"
-        "$@" iptables -A INPUT -d "$address" -m statistic --mode random --probability "$loss" -j DROP
+        inside "$1" iptables -A INPUT -d "$address"
+        inside "$1" iptables -A INPUT -d "$address" -m statistic --mode random --probability "$loss" -j DROP
     done
 }
 
-# dropped [COMMAND PREFIX...]: "DROPPED ALL", as iptables counted.
+# dropped NAME...: a line "DROPPED ALL" for each, as iptables counted.
 dropped() {
-    "$@" iptables -nvxL INPUT | awk '$3 == "DROP" { d += $1 } $3 != "DROP" && $1 ~ /^[0-9]+$/ { a += $1 } END { print d + 0, a + 0 }'
+    local name
+    for name; do
+        inside "$name" iptables -nvxL INPUT |
+            awk '$1 !~ /^[0-9]+$/ { next } $3 == "DROP" { d += $1; next } { a += $1 } END { print d + 0, a + 0 }'
+    done
+}
+
+# report_loss "DROPPED ALL" lines: how much was really lost; a run in which nothing was has shown nothing.
+report_loss() {
+    local text
+    text=$(awk -v loss="$loss" '{ d += $1; a += $2 } END {
+        printf "iptables dropped %d of %d incoming multicast datagrams, %.1f %%", d, a, a ? 100 * d / a : 0
+        exit loss > 0 && d == 0
+    }' <<<"$1") || problem "no datagram was lost"
+    say "$text"
 }
 
 # node NAME: the process of that name will run in a network namespace of its own, its eth0 joined to one bridge.

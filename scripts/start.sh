@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # start.sh ROLE ID CONF [OPTION...]   becomes `paxos ROLE ID CONF [OPTION...]`, building the program first if it is missing
-# start.sh build                      builds, or brings up to date, and starts nothing
+# start.sh build                      only builds it, if it is missing
+# start.sh rebuild                    only brings it up to date
 #
 # acceptor.sh, proposer.sh, learner.sh and client.sh are this script with the role filled in. The program replaces the
 # shell (same process id) and CONF stays on its command line as the caller wrote it, so that a process can be found by it.
@@ -35,11 +36,15 @@ role=${1-}
 case $role in
 acceptor | proposer | learner | client) shift ;;
 build)
+    build missing
+    exit
+    ;;
+rebuild)
     build always
     exit
     ;;
 *)
-    echo "usage: start.sh acceptor|proposer|learner|client ID CONF [OPTION...], or start.sh build" >&2
+    echo "usage: start.sh acceptor|proposer|learner|client ID CONF [OPTION...], or start.sh build|rebuild" >&2
     exit 2
     ;;
 esac

@@ -48,8 +48,8 @@ const ACCEPTOR_IDS_DEFAULT: [u16; 3] = [1, 2, 3];
 const TTL_DEFAULT: u8 = 1;
 const TTL: RangeInclusive<u8> = 1..=u8::MAX;
 
-/// 576 bytes is the least that every IPv4 host takes (RFC 791), 9216 the usual jumbo frame.
-const MTU: RangeInclusive<u16> = 576..=9216;
+/// Below 1280 bytes a full page of votes would not fit a packet; 9216 is the usual jumbo frame.
+const MTU: RangeInclusive<u16> = 1280..=9216;
 const MTU_DEFAULT: u16 = 1500;
 
 const HEARTBEAT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(600);
@@ -87,7 +87,7 @@ pub struct Conf {
     pub interface: Interface,
     /// How many hops a packet may take, 1 (never past a router) to 255.
     pub ttl: u8,
-    /// Bytes of one IP datagram, 576 to 9216. A packet is `mtu - 28`: the IPv4 and UDP headers come off.
+    /// Bytes of one IP datagram, 1280 to 9216. A packet is `mtu - 28`: the IPv4 and UDP headers come off.
     pub mtu: u16,
     /// How often a proposer says that it lives, 1 ms to 10 minutes, in whole microseconds.
     pub heartbeat: Duration,

@@ -1,1 +1,7 @@
-fn main(){}
+//! `paxos`: see [`paxos::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    paxos::cli::main()
+}

@@ -354,9 +354,9 @@ fn numbers_out_of_their_bounds_are_refused() {
         let expected = format!("5: {ttl} is not a ttl; write a number of hops from 1 to 255, as in `ttl 1`");
         refused(&format!("ttl {ttl}"), &expected);
     }
-    for mtu in ["0", "575", "9217", "1500B"] {
+    for mtu in ["0", "1279", "9217", "1500B"] {
         let expected =
-            format!("5: {mtu} is not an mtu; write a number of bytes from 576 to 9216, as in `mtu 1500`");
+            format!("5: {mtu} is not an mtu; write a number of bytes from 1280 to 9216, as in `mtu 1500`");
         refused(&format!("mtu {mtu}"), &expected);
     }
     for rate in ["0", "4294967296", "1e6", "unlimited"] {
@@ -656,7 +656,7 @@ impl Random {
         let lines = [
             format!("heartbeat {heartbeat}us\nsuspect {}us\n", heartbeat + 1 + self.below(3_000_000_000)),
             format!("ttl {}\n", 1 + self.below(255)),
-            format!("mtu {}\n", 576 + self.below(8641)),
+            format!("mtu {}\n", 1280 + self.below(7937)),
             format!("rate {}\n", 1 + self.below(u64::from(u32::MAX))),
             format!("buffer {}\n", 65_536 + self.below((1 << 30) - 65_535)),
             format!("interface {interface}\n"),

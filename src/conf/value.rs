@@ -91,7 +91,7 @@ pub(super) fn ttl(word: &str) -> Result<u8, String> {
 /// The value of `mtu`, in bytes.
 pub(super) fn mtu(word: &str) -> Result<u16, String> {
     whole(word, MTU)
-        .ok_or_else(|| format!("{} is not an mtu; write a number of bytes from 576 to 9216", excerpt(word)))
+        .ok_or_else(|| format!("{} is not an mtu; write a number of bytes from 1280 to 9216", excerpt(word)))
 }
 
 /// The value of `heartbeat`.

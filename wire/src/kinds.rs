@@ -97,6 +97,7 @@ impl Kind {
     pub const fn flags(self) -> u8 {
         match self {
             Kind::Hello => flags::ASK,
+            Kind::Ack => flags::LEADING,
             Kind::Heartbeat => flags::ASK | flags::LEADING | flags::UNFIT | flags::READY,
             Kind::Watermark => flags::ASK,
             Kind::Value => flags::DECIDED,
@@ -115,7 +116,7 @@ impl fmt::Display for Kind {
 pub mod flags {
     /// The sender wants an answer at once.
     pub const ASK: u8 = 1;
-    /// Heartbeat: the sender leads.
+    /// Heartbeat, ack: the sender leads.
     pub const LEADING: u8 = 2;
     /// Heartbeat: the sender had work and no quorum for the suspicion time; do not follow it.
     pub const UNFIT: u8 = 4;

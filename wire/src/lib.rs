@@ -37,7 +37,7 @@ pub use kinds::report::{Report, Room};
 pub use kinds::submit::Submit;
 pub use kinds::value::Value;
 pub use kinds::watermark::Watermark;
-pub use kinds::{FixedBody, Kind, flags};
+pub use kinds::{FixedBody, Kind, flags, report};
 pub use packet::{Body, Layout, PACKET_MAX, PACKET_MIN, Packet, Stamp, batch_room, entry_room, seal, split};
 pub use ranges::{RANGES_MAX, Range, RangeRecord};
 pub use refusal::Refusal;

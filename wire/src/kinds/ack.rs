@@ -9,15 +9,19 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// How many entries after the first missing one an [`AckRecord`] can acknowledge.
 pub const BEYOND_BITS: usize = 256;
 
-/// Leader → clients, followed by an [`AckRecord`] per session. Without records it announces the leader.
+/// Leader → clients, followed by an [`AckRecord`] per session. Without records it announces the leader. Without the LEADING
+/// flag, and without records, a proposer that would lead tells why it does not yet.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Ack {
     /// The ballot that the sender leads.
     pub ballot: BallotField,
+    /// Bit i: something was heard lately from the acceptor that stands i-th in the configuration.
+    pub heard: U16,
+    pub reserved: U16,
 }
 
-body!(Ack = 16 bytes);
+body!(Ack = 20 bytes);
 
 /// How a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +83,7 @@ impl Ack {
     pub(crate) fn parse(bytes: &[u8]) -> Result<(&Ack, &[AckRecord]), Refusal> {
         let (body, tail) = fixed::<Ack>(bytes, "ack")?;
         let acks = records::<AckRecord>(tail, "ack")?;
+        demand(body.reserved.get() == 0, "reserved bits of an ack")?;
         for ack in acks {
             demand(ack.status().is_some(), "an unknown session status")?;
             demand(ack.reserved == 0, "reserved bits of an ack")?;
@@ -89,7 +94,7 @@ impl Ack {
     }
 
     pub(crate) fn print(&self, f: &mut fmt::Formatter<'_>, acks: &[AckRecord]) -> fmt::Result {
-        write!(f, " {}", self.ballot.get())?;
+        write!(f, " {} heard {:b}", self.ballot.get(), self.heard)?;
         for (at, ack) in acks.iter().enumerate() {
             let comma = if at == 0 { "" } else { "," };
             write!(f, "{comma} C{}", ack.client)?;

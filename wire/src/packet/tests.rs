@@ -50,7 +50,8 @@ fn examples() -> Vec<Vec<u8>> {
         sealed(learner, flags::ASK, &Hello { answered: 0.into() }, &[]),
         sealed(acceptor, 0, &Hello { answered: 0x99.into() }, &[]),
         sealed(client, 0, &Submit { number: 12.into() }, &[b"value\n"]),
-        sealed(proposer, 0, &Ack { ballot: ballot.into() }, &[[ack, gone].as_bytes()]),
+        sealed(proposer, flags::LEADING, &heard(ballot), &[[ack, gone].as_bytes()]),
+        sealed(proposer, 0, &heard(ballot), &[]),
         sealed(proposer, 0, &Phase1a { ballot: ballot.into(), from: 7.into() }, &[]),
         sealed(acceptor, 0, &page(ballot, 7, 10), &[runs.as_bytes()]),
         sealed(acceptor, 0, &page(ballot, 10, 10), &[]),
@@ -68,6 +69,10 @@ fn examples() -> Vec<Vec<u8>> {
         sealed(acceptor, 0, &value, &[]),
         sealed(learner, 0, &Report { room: room(), delivered_until: 8.into() }, &[]),
     ]
+}
+
+fn heard(ballot: Ballot) -> Ack {
+    Ack { ballot: ballot.into(), heard: 0b101.into(), reserved: 0.into() }
 }
 
 fn page(ballot: Ballot, from: u64, until: u64) -> Phase1b {

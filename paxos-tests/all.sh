@@ -1,0 +1,192 @@
+#!/usr/bin/env bash
+# all.sh [--long] [--shell]: every test there is, in under 15 minutes on two cores; CI runs this.
+# Formats, lints, Rust tests, release build, then the shell suite: the scripts themselves, the plain runs, every scenario.
+#   --long   also 100,000 and 500,000 values per client and the losses at 10,000
+#   --shell  only the shell suite; builds the program only if it is missing
+# Ends with a table and the line `N passed, N failed, N skipped`; fails if a step failed. What a step printed is in
+# results-all/ (or RESULTS) beside the outputs of its processes.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+long='' shell=''
+for argument; do
+    case $argument in
+    --long) long=1 ;;
+    --shell) shell=1 ;;
+    *)
+        echo "usage: all.sh [--long] [--shell]" >&2
+        exit 2
+        ;;
+    esac
+done
+root=$(dirname "$suite")
+scripts=$root/scripts
+cd "$root"
+fresh_results "${RESULTS:-$suite/results-all}"
+base=$RESULTS
+patience=10 # a run that is ended takes a moment for its own processes
+arm
+
+passed=0 failures=0 skips=0 number=0 table=''
+
+# row RESULT SECONDS NAME DETAIL
+row() {
+    local text
+    text=$(printf '%-7s %7s  %-53s %s' "$@")
+    table+=$text$'\n'
+    echo "$text"
+}
+
+skipped() {
+    skips=$((skips + 1))
+    row skipped - "$1" "$2"
+}
+
+# step NAME LIMIT COMMAND...: in a process group of its own, ended after LIMIT seconds; status 77 says it skipped itself.
+step() {
+    local name=$1 limit=$2 code=0 begun log end seconds detail=''
+    shift 2
+    number=$((number + 1))
+    export RESULTS
+    RESULTS=$base/$(printf '%02d-%s' $number "${name//[^A-Za-z0-9]/-}")
+    log=$RESULTS.log
+    if [[ -t 2 ]]; then printf '        %7s  %s' ... "$name" >&2; fi
+    begun=${EPOCHREALTIME/./}
+    end=$((SECONDS + limit))
+    setsid -- "$@" </dev/null >"$log" 2>&1 8<&- &
+    pid[step]=$!
+    groups=("$!")
+    while running step && ((SECONDS < end)); do sleep 0.05; done
+    if running step; then
+        echo "all.sh: not done within $limit s" >>"$log"
+        signal step TERM
+        end=$((SECONDS + patience))
+        while running step && ((SECONDS < end)); do sleep 0.05; done
+        signal step KILL
+        disown "${pid[step]}" 2>/dev/null || true
+        forget step
+        code=124
+    else
+        reap step
+        code=${status[step]}
+    fi
+    seconds=$(awk -v us=$((${EPOCHREALTIME/./} - begun)) 'BEGIN { printf "%.1f s", us / 1e6 }')
+    if [[ -s $RESULTS/summary ]]; then
+        detail=$(grep -v '^peak memory' "$RESULTS/summary" | awk '{ printf "%s%s", (NR > 1 ? "; " : ""), $0 }')
+    else
+        detail=$(grep -E '^(demo.sh: [0-9]+ values|check_)' "$log" | tail -n 1) || true
+    fi
+    clear_progress
+    case $code in
+    0)
+        passed=$((passed + 1))
+        row ok "$seconds" "$name" "$detail"
+        ;;
+    "$SKIPPED")
+        skips=$((skips + 1))
+        row skipped "$seconds" "$name" "$(grep -m 1 -o 'skipped: .*' "$log" | cut -c 10-)"
+        ;;
+    *)
+        failures=$((failures + 1))
+        row FAILED "$seconds" "$name" "status $code; $log"
+        tail -n 60 -- "$log" | cut -c 1-400 | sed 's/^/        | /'
+        ;;
+    esac
+}
+
+# scenario SCRIPT ARGUMENT...: a run of the suite; `checked` has the four checks look at its outputs too.
+scenario() {
+    step "$*" 300 "$suite/$1" "$scripts" "${@:2}"
+}
+
+checked() {
+    # shellcheck disable=SC2016 # for the inner shell
+    step "$*" 300 "$BASH" -c '"$1/$2" "${@:3}" && "$1/check_all.sh"' checked "$suite" "$1" "$scripts" "${@:2}"
+}
+
+# --- what is needed -------------------------------------------------------------------------------------------------
+
+packages=()
+for pair in iptables:iptables ip:iproute2 tshark:tshark shellcheck:shellcheck; do
+    command -v "${pair%:*}" >/dev/null || packages+=("${pair#*:}")
+done
+if ((${#packages[@]} == 0)); then
+    :
+elif ((EUID != 0)) || ! command -v apt-get >/dev/null; then
+    skipped "install ${packages[*]}" "only root with apt-get can; what needs them is skipped below"
+else
+    # shellcheck disable=SC2016 # for the inner shell
+    step "install ${packages[*]}" 300 "$BASH" -c '
+        export DEBIAN_FRONTEND=noninteractive
+        { apt-get -q update && apt-get -q -y --no-install-recommends install "$@"; } ||
+            { echo "skipped: apt-get failed; what needs them is skipped below"; exit 77; }' install "${packages[@]}"
+fi
+
+# --- the program ----------------------------------------------------------------------------------------------------
+
+cargo_step() {
+    if [[ $shell ]]; then
+        skipped "$*" "only the shell suite was asked for"
+    elif ! cargo --version >/dev/null 2>&1; then
+        skipped "$*" "cargo is missing"
+    elif [[ $2 == fmt || $2 == clippy ]] && ! cargo "$2" --version >/dev/null 2>&1; then
+        skipped "$*" "cargo has no $2 here"
+    else
+        step "$*" 600 "$@"
+    fi
+}
+
+cargo_step cargo fmt --all --check
+cargo_step cargo clippy --workspace --all-targets -- -D warnings
+cargo_step cargo test --workspace
+cargo_step cargo build --release --workspace
+
+# --- the scripts ----------------------------------------------------------------------------------------------------
+
+if command -v shellcheck >/dev/null; then
+    step "shellcheck" 120 shellcheck -x .ci/run scripts/*.sh paxos-tests/*.sh
+else
+    skipped "shellcheck" "it is missing"
+fi
+step "check_selftest.sh" 60 "$suite/check_selftest.sh"
+step "check_starters.sh" 60 "$suite/check_starters.sh"
+
+# --- the runs -------------------------------------------------------------------------------------------------------
+
+checked run.sh 1000
+checked run.sh 10000
+checked run_2acceptor.sh 1000
+scenario run_1acceptor.sh 1000
+checked run_late_acceptor.sh 1000
+checked run_catch_up.sh 10000
+checked run_late_learner.sh 10000
+checked run_kill_leader.sh 3000
+checked run_kill_leader.sh 30000 0
+scenario run_lines.sh
+checked run_deaf_tail.sh 1000
+for loss in 10 30 50; do
+    checked run_loss.sh 2000 $loss
+    checked run_per_receiver_loss.sh 2000 $loss
+done
+step "demo.sh 10000" 300 "$scripts/demo.sh" 10000
+
+if [[ $long ]]; then
+    checked run.sh 100000
+    checked run.sh 500000
+    checked run_catch_up.sh 500000
+    checked run_late_learner.sh 500000
+    checked run_kill_leader.sh 500000 0
+    for loss in 10 30 50; do
+        checked run_loss.sh 10000 $loss
+        checked run_per_receiver_loss.sh 10000 $loss
+    done
+fi
+
+# --- the end --------------------------------------------------------------------------------------------------------
+
+echo
+printf '%-7s %7s  %-53s %s\n' result time step detail
+printf '%s\n' "$table"
+echo "$passed passed, $failures failed, $skips skipped"
+((failures == 0))

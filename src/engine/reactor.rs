@@ -1,0 +1,409 @@
+//! The reactor: one thread, one turn after another.
+//!
+//! A turn reads what the sockets hold (within a bound), hands it to the role, lets due timers fire, lets the role act once, and
+//! then sends everything the role wants sent. So under load packets gather and one system call carries many; when idle
+//! the first packet is acted on at once.
+
+use super::batch::{Receiver, Run, Sender};
+use super::clock::{self, Clock};
+use super::sockets::{self, Via};
+use super::wheel::Wheel;
+use crate::conf::{Conf, Interface};
+use crate::limits::READS_PER_TURN;
+use crate::protocol::{Nanos, Outbox, Process, Setup, Stop, TIMERS, To};
+use polling::{Event, Events, PollMode, Poller};
+use std::fs::File;
+use std::io::{self, Write};
+use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+use wire::{HEADER_LEN, Header, Layout, Packet, Refusal, Role, Sender as Identity};
+use zerocopy::FromBytes;
+
+/// Poller key of the signal pipe; sockets have their index.
+const SIGNALS: usize = 1000;
+/// How often refused packets are mentioned.
+const REFUSALS_TOLD: Nanos = 10_000_000_000;
+
+/// Why the reactor ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The role wanted it.
+    Role(Stop),
+    /// SIGTERM or SIGINT.
+    Signal,
+    /// Whoever reads our output has closed it.
+    OutputClosed,
+    /// The driver of the role wanted it.
+    Driver,
+}
+
+/// What a role's command adds to the reactor: input, limits in time, talk.
+pub trait Driver<R> {
+    /// Called in every turn before the role acts. Returns when to be called again at the latest.
+    fn turn(&mut self, now: Nanos, role: &mut R, printed: bool) -> Step;
+}
+
+/// What a driver wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Go on; call again at this time at the latest.
+    Until(Nanos),
+    /// Go on.
+    Whenever,
+    /// End.
+    End,
+}
+
+/// A driver that adds nothing.
+pub struct NoDriver;
+
+impl<R> Driver<R> for NoDriver {
+    fn turn(&mut self, _now: Nanos, _role: &mut R, _printed: bool) -> Step {
+        Step::Whenever
+    }
+}
+
+/// Counts for the curious.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stats {
+    pub turns: u64,
+    pub received: u64,
+    pub sent: u64,
+    pub send_calls: u64,
+    pub unsent: u64,
+    pub drops: u32,
+    pub refused: [u64; Refusal::COUNT],
+}
+
+pub struct Reactor {
+    poller: Arc<Poller>,
+    clock: Clock,
+    /// The groups this role listens to, most important first, and last its own socket.
+    sockets: Vec<UdpSocket>,
+    drops: Vec<u32>,
+    signals: UnixStream,
+    receiver: Receiver,
+    sender: Sender,
+    wheel: Wheel<TIMERS>,
+    outbox: Outbox,
+    groups: [SocketAddrV4; 4],
+    me: Identity,
+    output: Option<File>,
+    stats: Stats,
+    told: (Nanos, u64),
+    last_refusal: Option<(Refusal, SocketAddrV4)>,
+    print_packets: bool,
+}
+
+/// Which groups a role listens to, in the order in which they are read: payloads before votes on them.
+fn listens_to(role: Role) -> &'static [Role] {
+    match role {
+        Role::Client => &[Role::Client],
+        Role::Proposer => &[Role::Acceptor, Role::Learner, Role::Proposer],
+        Role::Acceptor => &[Role::Acceptor],
+        Role::Learner => &[Role::Acceptor, Role::Learner],
+    }
+}
+
+impl Reactor {
+    /// Opens the sockets of a process with this role and id.
+    ///
+    /// # Errors
+    /// A sentence about what the system did not grant.
+    pub fn open(role: Role, id: u16, conf: &Conf) -> Result<(Reactor, Setup), String> {
+        let via = via(conf)?;
+        let groups = [conf.clients, conf.proposers, conf.acceptors, conf.learners];
+        let mut sockets = Vec::new();
+        for group in listens_to(role) {
+            let address = groups[*group as usize - 1];
+            sockets.push(sockets::group(address, &via, conf.buffer).map_err(|error| error.to_string())?);
+        }
+        let own = sockets::unicast(&via, conf.ttl, conf.buffer).map_err(|error| error.to_string())?;
+        let address = match own.local_addr() {
+            Ok(SocketAddr::V4(address)) => address,
+            other => return Err(format!("the socket has no IPv4 address of its own: {other:?}")),
+        };
+        let sender = Sender::new(&own);
+        sockets.push(own);
+        let cluster = xxhash_rust::xxh3::xxh3_64(conf.agreed().as_bytes()) as u32;
+        let layout = Layout { packet: usize::from(conf.mtu) - 28, cluster };
+        let me = Identity { role, id, incarnation: clock::incarnation() };
+        let setup = Setup {
+            me,
+            layout,
+            address,
+            acceptors: conf.acceptor_ids.clone(),
+            heartbeat: clock::nanos(conf.heartbeat),
+            suspect: clock::nanos(conf.suspect),
+            seed: clock::random(),
+        };
+        let system = |doing: &str, error: io::Error| format!("cannot {doing}: {error}");
+        let poller = Arc::new(Poller::new().map_err(|error| system("wait for packets", error))?);
+        for (key, socket) in sockets.iter().enumerate() {
+            // SAFETY: the sockets live in the reactor as long as the poller does, and leave it first, in `drop`.
+            unsafe { poller.add_with_mode(socket, Event::readable(key), PollMode::Level) }
+                .map_err(|error| system("wait for packets", error))?;
+        }
+        let signals = signals().map_err(|error| system("catch signals", error))?;
+        // SAFETY: as above.
+        unsafe { poller.add_with_mode(&signals, Event::readable(SIGNALS), PollMode::Level) }
+            .map_err(|error| system("catch signals", error))?;
+        let clock = Clock::start();
+        log::info!(
+            "{role} {id} on {} ({}), cluster {cluster:08x}, receive buffers {} KiB{}",
+            via.name,
+            via.address,
+            sockets.iter().map(sockets::receive_space).min().unwrap_or(0) / 1024,
+            if via.loopback { "; nothing leaves this host: write `interface NAME` in the configuration to change that" } else { "" }
+        );
+        let reactor = Reactor {
+            poller,
+            clock,
+            drops: vec![0; sockets.len()],
+            sockets,
+            signals,
+            receiver: Receiver::new(),
+            sender,
+            wheel: Wheel::new(clock.now()),
+            outbox: Outbox::new(layout, me),
+            groups,
+            me,
+            output: None,
+            stats: Stats::default(),
+            told: (0, 0),
+            last_refusal: None,
+            print_packets: log::log_enabled!(log::Level::Debug),
+        };
+        Ok((reactor, setup))
+    }
+
+    /// Delivered values go to this process's stdout.
+    ///
+    /// # Errors
+    /// When stdout cannot be had.
+    pub fn print_to_stdout(&mut self) -> io::Result<()> {
+        // Not `Stdout`, which would copy everything once more and look for newlines.
+        self.output = Some(File::from(io::stdout().as_fd().try_clone_to_owned()?));
+        Ok(())
+    }
+
+    /// For waking the reactor from another thread.
+    pub fn poller(&self) -> Arc<Poller> {
+        Arc::clone(&self.poller)
+    }
+
+    pub fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// Runs the role until something ends it.
+    ///
+    /// # Errors
+    /// When the system fails in a way that is not a lost packet.
+    pub fn run<R: Process>(&mut self, role: &mut R, driver: &mut impl Driver<R>) -> io::Result<End> {
+        let mut events = Events::new();
+        self.tell_space(role);
+        role.start(self.clock.now(), &mut self.outbox);
+        let mut wake = Some(0);
+        loop {
+            let now = self.clock.now();
+            let timer = self.wheel.next();
+            let until = [timer, wake].into_iter().flatten().min();
+            let timeout = until.map(|until| Duration::from_nanos(until.saturating_sub(now)));
+            events.clear();
+            self.poller.wait(&mut events, timeout)?;
+            self.stats.turns += 1;
+            let now = self.clock.now();
+            let mut readable = 0_u32;
+            for event in events.iter() {
+                match event.key {
+                    SIGNALS => return self.finish(End::Signal),
+                    key => readable |= 1 << key,
+                }
+            }
+            for key in 0..self.sockets.len() {
+                if readable & 1 << key != 0 {
+                    self.read(key, now, role)?;
+                }
+            }
+            while let Some(timer) = self.wheel.expired(now) {
+                role.timer(now, timer, &mut self.outbox);
+            }
+            let printed = !self.outbox.output().is_empty();
+            let step = driver.turn(now, role, printed);
+            role.turn(now, &mut self.outbox);
+            let again = self.outbox.take_again();
+            if !self.flush(now)? {
+                return Ok(End::OutputClosed);
+            }
+            if let Some(stop) = self.outbox.stopping() {
+                return self.finish(End::Role(stop));
+            }
+            wake = match step {
+                _ if again => Some(now),
+                Step::Until(until) => Some(until),
+                Step::Whenever => None,
+                Step::End => return self.finish(End::Driver),
+            };
+            self.mention_refusals(now);
+        }
+    }
+
+    fn finish(&mut self, end: End) -> io::Result<End> {
+        let now = self.clock.now();
+        let open = self.flush(now)?;
+        log::debug!("{:?}", self.stats);
+        Ok(if open { end } else { End::OutputClosed })
+    }
+
+    fn read<R: Process>(&mut self, key: usize, now: Nanos, role: &mut R) -> io::Result<()> {
+        for _ in 0..READS_PER_TURN {
+            if self.receiver.read(&self.sockets[key])? == 0 {
+                return Ok(());
+            }
+            if let Some(drops) = self.receiver.kernel_drops()
+                && drops != self.drops[key]
+            {
+                self.drops[key] = drops;
+                self.stats.drops = self.drops.iter().fold(0, |sum, drops| sum.wrapping_add(*drops));
+                self.tell_space(role);
+            }
+            for datagram in self.receiver.datagrams() {
+                for bytes in datagram.packets() {
+                    if is_from(self.me, bytes) {
+                        continue;
+                    }
+                    self.stats.received += 1;
+                    match Packet::parse(bytes) {
+                        Ok(packet) => {
+                            if self.print_packets {
+                                log::debug!("< {packet}");
+                            }
+                            role.packet(now, datagram.from, &packet, &mut self.outbox);
+                        }
+                        Err(refusal) => {
+                            self.stats.refused[refusal.index()] += 1;
+                            self.last_refusal = Some((refusal, datagram.from));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_space<R: Process>(&self, role: &mut R) {
+        let space = self.sockets.iter().map(sockets::receive_space).min().unwrap_or(0);
+        role.receive_space(u32::try_from(space).unwrap_or(u32::MAX), self.stats.drops);
+    }
+
+    /// Does what the role wants done. Returns whether anybody still reads our output.
+    fn flush(&mut self, now: Nanos) -> io::Result<bool> {
+        for notice in &self.outbox.take_notices() {
+            log::info!("{notice}");
+        }
+        let wheel = &mut self.wheel;
+        // At least a tick later: a timer that is armed for now must not fire for ever within one turn.
+        self.outbox.take_timers(|timer, at| match at {
+            Some(at) => wheel.arm(timer, at.max(now + 1)),
+            None => wheel.cancel(timer),
+        });
+        if self.print_packets {
+            for (_, bytes) in self.outbox.queued() {
+                if let Ok(packet) = Packet::parse(bytes) {
+                    log::debug!("> {packet}");
+                }
+            }
+        }
+        let groups = &self.groups;
+        let own = self.sockets.last().expect("a role has a socket of its own");
+        let runs = self.outbox.runs().map(|(to, bytes, segment)| {
+            let to = match to {
+                To::Group(role) => groups[role as usize - 1],
+                To::Peer(address) => address,
+            };
+            Run { to, bytes, segment }
+        });
+        let sent = self.sender.send(own, runs);
+        self.stats.sent += sent.packets;
+        self.stats.send_calls += sent.system_calls;
+        self.stats.unsent += sent.refused;
+        self.outbox.sent();
+        self.print()
+    }
+
+    fn print(&mut self) -> io::Result<bool> {
+        let output = self.outbox.output();
+        if output.is_empty() {
+            return Ok(true);
+        }
+        let result = match &mut self.output {
+            Some(file) => file.write_all(output),
+            None => Ok(()),
+        };
+        output.clear();
+        match result {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Mentions packets that were refused, now and then, never one by one.
+    fn mention_refusals(&mut self, now: Nanos) {
+        let refused: u64 = self.stats.refused.iter().sum();
+        if refused == self.told.1 || now < self.told.0 {
+            return;
+        }
+        if let Some((refusal, from)) = self.last_refusal {
+            let new = refused - self.told.1;
+            log::warn!("refused {new} packets; the last one, from {from}: {refusal}");
+        }
+        self.told = (now + REFUSALS_TOLD, refused);
+    }
+}
+
+impl Drop for Reactor {
+    fn drop(&mut self) {
+        for socket in &self.sockets {
+            let _ = self.poller.delete(socket);
+        }
+        let _ = self.poller.delete(&self.signals);
+    }
+}
+
+/// Whether a packet is one of our own, which multicast brings back to us. Looked at before anything is computed.
+fn is_from(me: Identity, bytes: &[u8]) -> bool {
+    bytes.len() >= HEADER_LEN
+        && Header::ref_from_prefix(bytes).is_ok_and(|(header, _)| {
+            header.incarnation.get() == me.incarnation && header.id.get() == me.id && header.role == me.role as u8
+        })
+}
+
+/// The interface that the configuration names.
+fn via(conf: &Conf) -> Result<Via, String> {
+    let which = match &conf.interface {
+        Interface::Loopback => sockets::Which::Loopback,
+        Interface::Named(name) => sockets::Which::Named(name.clone()),
+        Interface::Address(address) => sockets::Which::Address(*address),
+    };
+    sockets::via(&which).map_err(|error| error.to_string())
+}
+
+/// A stream that becomes readable with the first SIGTERM or SIGINT. The second one ends the process at once: whoever sends it
+/// does not want to wait for a blocked output.
+fn signals() -> io::Result<UnixStream> {
+    let (read, write) = UnixStream::pair()?;
+    let seen = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&seen))?;
+        signal_hook::flag::register(signal, Arc::clone(&seen))?;
+        signal_hook::low_level::pipe::register(signal, write.try_clone()?)?;
+    }
+    debug_assert!(read.as_raw_fd() >= 0);
+    Ok(read)
+}

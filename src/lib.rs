@@ -1,0 +1,19 @@
+//! Total-order broadcast for a LAN: Multi-Paxos over UDP/IP multicast.
+//!
+//! ```text
+//! socket ─► batch ─► Packet ─► role.packet ─┐              (one clock read per turn)
+//! wheel  ─► Timer ───────────► role.timer  ─┤► Outbox ─► send ─► sockets
+//! stdin  ─► values ──────────► client.offer ┘        ├─► arm ─► wheel
+//!                                                    └─► deliver ─► stdout
+//! ```
+//!
+//! [`protocol`] holds the roles: functions of (state, packet, now) to (state, outbox), without sockets, clocks, threads or
+//! files. [`engine`] is the only door to the world: sockets, timers, stdin and stdout. The packets are those of the
+//! `wire` crate.
+
+pub mod cli;
+pub mod conf;
+pub mod engine;
+
+pub mod limits;
+pub mod protocol;

@@ -1,0 +1,98 @@
+//! Every bound of every buffer, table, window and queue, with the arithmetic behind it.
+//!
+//! Sizes are in bytes, times in nanoseconds unless the name says otherwise. "A packet" is 1472 bytes at the default MTU.
+
+/// Acceptors in a cluster: a vote mask and a few small arrays are sized by it.
+pub const ACCEPTORS_MAX: usize = 15;
+
+/// Bytes of one value, without its newline. A longer line is refused by the client, and ends the session that sends it
+/// all the same.
+pub const VALUE_MAX: usize = 1 << 20;
+
+/// Bytes of unfinished values over all sessions. A session whose entry would exceed it ends: 256 clients may each be in
+/// the middle of the longest value.
+pub const PARTIAL_MAX: usize = 256 * VALUE_MAX;
+
+/// Client ids, and so sessions: one live session per id. 65,536 × 32 bytes = 2 MiB in each proposer and learner.
+pub const SESSIONS: usize = 1 << 16;
+
+/// Instances that may be proposed and not yet decided, at the leader. Credits usually allow fewer: with
+/// default socket buffers about 140. 2,048 × 1,400 bytes = 2.8 MB in flight at most.
+pub const PIPELINE: u64 = 2048;
+
+/// How far beyond the watermark that a packet itself carries an acceptor accepts. A leader proposes at most
+/// `PIPELINE` beyond it; more is a far-ahead instance, and dropped.
+pub const AHEAD_MAX: u64 = PIPELINE;
+
+/// Instances whose payload a proposer keeps, decided or not: 8,192 × 1,400 bytes = 11.5 MB (a power of two).
+pub const PROPOSER_WINDOW: usize = 8192;
+
+/// Instances that a proposer keeps before its frontier (undecided) at most; the rest is history for repairs.
+pub const PROPOSER_AHEAD: u64 = 2 * PIPELINE;
+
+/// Instances that a learner keeps before its frontier: 4,096 × 1,400 bytes = 5.7 MB (a power of two).
+pub const LEARNER_WINDOW: usize = 4096;
+
+/// Packets that a client keeps until they are decided: 512 × 1,400 bytes = 0.7 MB.
+pub const CLIENT_WINDOW: usize = 512;
+
+/// Clients that a leader serves at once; another takes the place of the one unheard for longest.
+pub const INTAKE_MAX: usize = 1024;
+
+/// Entries that came out of order and wait at the leader: 2,048 × 1,400 bytes = 2.9 MB, shared by all clients.
+pub const REORDER_POOL: usize = 2048;
+
+/// Proposers that one proposer keeps an eye on.
+pub const PEERS_MAX: usize = 64;
+
+/// Receivers of 2a (acceptors, learners, followers) whose credit the leader watches; others are served unwatched.
+pub const RECEIVERS_MAX: usize = 128;
+
+/// Bytes of packets that one turn may send: 3 × `PIPELINE` packets would be 9 MB; a turn that wants more is continued.
+pub const OUTBOX_BYTES: usize = 4 << 20;
+
+/// Packets that one turn may send.
+pub const OUTBOX_PACKETS: usize = 8192;
+
+/// Bytes of output after which a learner pauses delivery until they are written.
+pub const OUTPUT_TURN: usize = 512 << 10;
+
+/// Reads per socket and turn; each read brings up to 16 datagrams of up to 64 KiB.
+pub const READS_PER_TURN: usize = 4;
+
+/// Instances asked for in one catch-up request at most; fewer when the receive buffer is small.
+pub const CATCH_UP_MAX: u64 = 512;
+
+/// Catch-up jobs that an acceptor keeps; more requests are dropped, for they come again.
+pub const FETCH_JOBS: usize = 32;
+
+/// Catch-up packets that an acceptor sends in one turn, so that serving the past does not delay votes.
+pub const FETCH_BURST: u64 = 64;
+
+/// Repairs that a leader sends in one turn.
+pub const REPAIR_BURST: u64 = 256;
+
+/// Bytes that a volatile acceptor keeps before it refuses to accept more.
+pub const STORE_MAX: usize = 64 << 30;
+
+/// What a queued packet costs a receive buffer beside its own bytes. A lone small datagram takes about 768 bytes, a lone full
+/// packet 2,304 (1,472 + 832); what the kernel coalesced takes less.
+pub const PACKET_COST: u64 = 832;
+
+/// The part of a receive buffer that flow control fills: the rest is for control packets, repairs and retransmissions.
+pub const CREDIT_SHARE: (u64, u64) = (5, 8);
+
+/// How long a receiver that does not read may hold the leader back before it is left to catch up: 250 ms.
+pub const PATIENCE: u64 = 250 * MS;
+
+/// Undecided instances below which a batch leaves though it is not full ("with nothing in flight send at once").
+pub const NAGLE_INSTANCES: u64 = 4;
+
+/// One millisecond in nanoseconds.
+pub const MS: u64 = 1_000_000;
+/// One microsecond in nanoseconds.
+pub const US: u64 = 1_000;
+
+const _: () = assert!(PROPOSER_WINDOW.is_power_of_two() && LEARNER_WINDOW.is_power_of_two());
+const _: () = assert!(PROPOSER_AHEAD < PROPOSER_WINDOW as u64 && PIPELINE <= PROPOSER_AHEAD);
+const _: () = assert!(AHEAD_MAX >= PIPELINE && LEARNER_WINDOW as u64 >= PIPELINE);

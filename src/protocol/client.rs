@@ -1,0 +1,319 @@
+//! The client: keeps what it submitted until it is decided, and submits it again to whoever leads.
+//!
+//! Its stream of values, each ended by a newline, is cut into entries wherever a packet is full. An entry is never changed
+//! once it was sent, so submitting it twice is harmless.
+
+use super::flow::cost;
+use super::identity::Identity;
+use super::outbox::{Outbox, Stop, To};
+use super::rto::Rto;
+use super::{Nanos, Process, Setup};
+use crate::limits::{CLIENT_WINDOW, MS, NAGLE_INSTANCES};
+use core::net::SocketAddrV4;
+use wire::{Ack, AckRecord, BEYOND_BITS, Ballot, Body, Packet, Role, Status, Submit, entry_room, flags};
+use zerocopy::FromZeros;
+
+const HEARTBEAT: usize = 0;
+const RETRANSMIT: usize = 1;
+
+/// Entries that may be on the way to a leader which has not said yet how much it can take.
+const FIRST_CREDIT: u64 = 2;
+/// Entries sent again when a timeout passes in vain.
+const RESEND: usize = 4;
+
+/// One entry, kept until it is decided.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    length: usize,
+    /// Values that end in it.
+    values: u64,
+    sent: Nanos,
+    sends: u32,
+}
+
+/// What a person wants to know of a client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Values handed in.
+    pub offered: u64,
+    /// Of these, decided.
+    pub decided: u64,
+}
+
+pub struct Client {
+    setup: Setup,
+    identity: Identity,
+    room: usize,
+    slots: Box<[Slot]>,
+    bytes: Box<[u8]>,
+    /// Every entry below is decided.
+    decided_until: u64,
+    /// Entries below were sent to the present leader.
+    sent_until: u64,
+    /// Entries below are sealed: they do not change any more. The entry after them may be open.
+    sealed_until: u64,
+    /// What the present leader said last.
+    ack: AckRecord,
+    ack_sequence: (u64, u64),
+    leader: Option<Ballot>,
+    /// When the leader, or a would-be leader, was heard last, and which acceptors it hears.
+    heard: Option<(Nanos, u16)>,
+    ended: bool,
+    progress: Progress,
+    rto: Rto,
+    /// Something got through since the retransmission timer was set.
+    moved: bool,
+    timer_set: bool,
+}
+
+impl Client {
+    pub fn new(setup: Setup) -> Client {
+        let room = entry_room(setup.layout.packet);
+        Client {
+            identity: Identity::new(&setup),
+            room,
+            slots: vec![Slot::default(); CLIENT_WINDOW].into_boxed_slice(),
+            bytes: vec![0; CLIENT_WINDOW * room].into_boxed_slice(),
+            decided_until: 0,
+            sent_until: 0,
+            sealed_until: 0,
+            ack: AckRecord::new_zeroed(),
+            ack_sequence: (0, 0),
+            leader: None,
+            heard: None,
+            ended: false,
+            progress: Progress::default(),
+            rto: Rto::new(4 * MS, 500 * MS),
+            moved: false,
+            timer_set: false,
+            setup,
+        }
+    }
+
+    /// Takes as much of `bytes` as there is room for, and says how much. Values end with newlines; a value may be handed in
+    /// piece by piece.
+    pub fn offer(&mut self, bytes: &[u8]) -> usize {
+        let mut taken = 0;
+        while taken < bytes.len() && self.sealed_until - self.decided_until < CLIENT_WINDOW as u64 {
+            let at = self.slot(self.sealed_until);
+            let slot = &mut self.slots[at];
+            let piece = &bytes[taken..bytes.len().min(taken + self.room - slot.length)];
+            self.bytes[at * self.room + slot.length..][..piece.len()].copy_from_slice(piece);
+            slot.length += piece.len();
+            let values = memchr::memchr_iter(b'\n', piece).count() as u64;
+            slot.values += values;
+            self.progress.offered += values;
+            taken += piece.len();
+            if slot.length == self.room {
+                self.seal();
+            }
+        }
+        taken
+    }
+
+    /// Nothing more will be offered.
+    pub fn end(&mut self) {
+        self.ended = true;
+    }
+
+    pub fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// The ballot of the leader that was heard, and when any proposer was heard last, with the acceptors that it hears (bit i:
+    /// the i-th of the configuration).
+    pub fn heard(&self) -> (Option<Ballot>, Option<(Nanos, u16)>) {
+        (self.leader, self.heard)
+    }
+
+    fn slot(&self, number: u64) -> usize {
+        (number % CLIENT_WINDOW as u64) as usize
+    }
+
+    fn seal(&mut self) {
+        self.sealed_until += 1;
+        if self.sealed_until - self.decided_until < CLIENT_WINDOW as u64 {
+            let at = self.slot(self.sealed_until);
+            self.slots[at] = Slot::default();
+        }
+    }
+
+    fn open(&self) -> bool {
+        self.sealed_until - self.decided_until < CLIENT_WINDOW as u64
+            && self.slots[self.slot(self.sealed_until)].length > 0
+    }
+
+    fn acked(&mut self, now: Nanos, packet: &Packet<'_>, ack: &Ack, records: &[AckRecord], out: &mut Outbox) {
+        self.heard = Some((now, ack.heard.get()));
+        let ballot = ack.ballot.get();
+        if !packet.has(flags::LEADING) || self.leader.is_some_and(|leader| ballot < leader) {
+            return;
+        }
+        if self.leader != Some(ballot) {
+            // The new leader knows only what is decided; everything else is submitted to it again.
+            self.leader = Some(ballot);
+            self.ack = AckRecord::new_zeroed();
+            self.ack.credit = (FIRST_CREDIT as u32 * cost(self.setup.layout.packet) as u32).into();
+            self.ack.received_until = self.decided_until.into();
+            self.sent_until = self.decided_until;
+            self.rto.progress();
+            self.ack_sequence = (packet.sender.incarnation, 0);
+        }
+        let mine = records.iter().find(|record| record.client.get() == self.setup.me.id);
+        let Some(record) = mine else { return };
+        let sequence = (packet.sender.incarnation, packet.header.sequence());
+        match record.status() {
+            Some(Status::Superseded) if record.incarnation.get() > self.setup.me.incarnation => {
+                out.stop(Stop::Superseded);
+                return;
+            }
+            Some(Status::Ended) if record.incarnation.get() == self.setup.me.incarnation => {
+                out.stop(Stop::Ended);
+                return;
+            }
+            _ => {}
+        }
+        if record.incarnation.get() != self.setup.me.incarnation || sequence < self.ack_sequence {
+            return;
+        }
+        self.ack_sequence = sequence;
+        let decided = record.decided_until.get().min(self.sealed_until);
+        let received = record.received_until.get().min(self.sealed_until);
+        self.moved |= received > self.ack.received_until.get() || decided > self.decided_until;
+        if received < self.ack.received_until.get() {
+            self.sent_until = self.sent_until.min(received.max(decided)); // it forgot us: begin where it stands
+        }
+        if let Some(last) = received.checked_sub(1).filter(|last| *last >= self.decided_until)
+            && self.slots[self.slot(last)].sends == 1
+            && last >= self.ack.received_until.get()
+        {
+            self.rto.measured(now - self.slots[self.slot(last)].sent);
+        }
+        self.ack = *record;
+        while self.decided_until < decided {
+            let was_open = self.sealed_until - self.decided_until == CLIENT_WINDOW as u64;
+            let at = self.slot(self.decided_until);
+            self.progress.decided += self.slots[at].values;
+            self.decided_until += 1;
+            if was_open {
+                let at = self.slot(self.sealed_until);
+                self.slots[at] = Slot::default();
+            }
+        }
+        self.sent_until = self.sent_until.max(self.decided_until);
+    }
+
+    /// What is on the way to the leader and not known to have come, as a cost.
+    fn in_flight(&self) -> u64 {
+        let first = self.decided_until.max(self.ack.received_until.get());
+        (first..self.sent_until)
+            .filter(|number| !self.ack.has(*number))
+            .map(|number| cost(self.slots[self.slot(number)].length + wire::HEADER_LEN))
+            .sum()
+    }
+
+    fn send(&mut self, now: Nanos, number: u64, out: &mut Outbox) {
+        let at = self.slot(number);
+        let slot = &mut self.slots[at];
+        (slot.sent, slot.sends) = (now, slot.sends + 1);
+        let piece = &self.bytes[at * self.room..][..slot.length];
+        out.send(To::Group(Role::Proposer), &Submit { number: number.into() }, &[piece]);
+    }
+
+    fn send_new(&mut self, now: Nanos, out: &mut Outbox) {
+        let credit = match self.leader {
+            Some(_) => u64::from(self.ack.credit.get()),
+            None => FIRST_CREDIT * cost(self.setup.layout.packet),
+        };
+        let mut in_flight = self.in_flight();
+        // No further than an ack can tell of.
+        let reach = self.ack.received_until.get().max(self.decided_until) + BEYOND_BITS as u64;
+        while self.sent_until < self.sealed_until.min(reach) {
+            let price = cost(self.slots[self.slot(self.sent_until)].length + wire::HEADER_LEN);
+            if in_flight > 0 && in_flight + price > credit {
+                return;
+            }
+            in_flight += price;
+            self.send(now, self.sent_until, out);
+            self.sent_until += 1;
+        }
+    }
+
+    /// Sends again what the leader must have missed: it has a later entry, but not this one.
+    fn send_missed(&mut self, now: Nanos, out: &mut Outbox) {
+        let top = self.ack.top().min(self.sent_until);
+        let first = self.decided_until.max(self.ack.received_until.get());
+        for number in first..top {
+            let slot = &self.slots[self.slot(number)];
+            if !self.ack.has(number) && now.saturating_sub(slot.sent) > self.rto.round_trip() * 3 / 2 {
+                self.send(now, number, out);
+            }
+        }
+    }
+}
+
+impl Process for Client {
+    fn start(&mut self, now: Nanos, out: &mut Outbox) {
+        self.identity.hello(0, out);
+        out.arm(HEARTBEAT, now + self.setup.heartbeat);
+    }
+
+    fn packet(&mut self, now: Nanos, from: SocketAddrV4, packet: &Packet<'_>, out: &mut Outbox) {
+        if !self.identity.admit(now, from, packet, out) {
+            return;
+        }
+        if let Body::Ack(ack, records) = packet.body {
+            self.acked(now, packet, ack, records, out);
+        }
+    }
+
+    fn timer(&mut self, now: Nanos, timer: usize, out: &mut Outbox) {
+        match timer {
+            HEARTBEAT => {
+                self.identity.hello(0, out);
+                out.arm(HEARTBEAT, now + self.setup.heartbeat);
+            }
+            _ => {
+                self.timer_set = false;
+                if core::mem::take(&mut self.moved) {
+                    self.rto.progress();
+                    return;
+                }
+                self.rto.expired();
+                let mut unreceived: heapless::Vec<u64, RESEND> = heapless::Vec::new();
+                let waiting = (self.decided_until..self.sent_until).filter(|number| !self.ack.has(*number));
+                unreceived.extend(waiting.take(RESEND));
+                if unreceived.is_empty() && self.sent_until > self.decided_until {
+                    // All has come, but we do not hear that it is decided: ask, by sending the first one again.
+                    let _ = unreceived.push(self.decided_until);
+                }
+                for number in unreceived {
+                    self.send(now, number, out);
+                }
+            }
+        }
+    }
+
+    fn turn(&mut self, now: Nanos, out: &mut Outbox) {
+        if self.open() && (self.ended || self.sealed_until - self.decided_until < NAGLE_INSTANCES) {
+            self.seal();
+        }
+        self.send_missed(now, out);
+        self.send_new(now, out);
+        if self.ended && self.decided_until == self.sealed_until && !self.open() {
+            out.stop(Stop::Done);
+        }
+        if self.sent_until == self.decided_until {
+            out.disarm(RETRANSMIT);
+            self.timer_set = false;
+        } else if !self.timer_set {
+            self.timer_set = true;
+            out.arm(RETRANSMIT, now + self.rto.timeout());
+        }
+    }
+
+    fn receive_space(&mut self, _space: u32, _drops: u32) {}
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,47 @@
+//! Who is who: other configurations are named, not mixed in; of two processes with one id the later start ends.
+
+use super::{Nanos, Notice, Outbox, Setup, Stop, To};
+use core::net::SocketAddrV4;
+use wire::{Body, Hello, Packet, Sender};
+
+/// What every role checks before it looks at a packet.
+pub struct Identity {
+    me: Sender,
+    cluster: u32,
+    quiet_until: Nanos,
+}
+
+impl Identity {
+    pub fn new(setup: &Setup) -> Identity {
+        Identity { me: setup.me, cluster: setup.layout.cluster, quiet_until: 0 }
+    }
+
+    /// Tells our group that we are there.
+    pub fn hello(&self, flags: u8, out: &mut Outbox) {
+        out.send_flagged(To::Group(self.me.role), flags, &Hello { answered: 0.into() }, &[]);
+    }
+
+    /// Whether the packet is one that the role should look at.
+    pub fn admit(&mut self, now: Nanos, from: SocketAddrV4, packet: &Packet<'_>, out: &mut Outbox) -> bool {
+        let sender = packet.sender;
+        if packet.header.cluster.get() != self.cluster {
+            if now >= self.quiet_until {
+                self.quiet_until = now + 1_000_000_000;
+                out.notice(Notice::OtherConfiguration { sender, at: from });
+            }
+            return false;
+        }
+        if (sender.role, sender.id) != (self.me.role, self.me.id) {
+            return true;
+        }
+        if let Body::Hello(hello) = packet.body {
+            if sender.incarnation > self.me.incarnation {
+                // Named, so that only that start ends, whoever else hears it.
+                out.send(To::Peer(from), &Hello { answered: sender.incarnation.into() }, &[]);
+            } else if hello.answered.get() == self.me.incarnation && sender.incarnation < self.me.incarnation {
+                out.stop(Stop::SameId { at: from });
+            }
+        }
+        false
+    }
+}

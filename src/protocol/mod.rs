@@ -1,0 +1,68 @@
+//! The roles of Multi-Paxos, pure.
+//!
+//! A role is a function of (state, input, now) to (state, outbox): it cannot fail, block, look at a clock or draw a
+//! random number that its seed does not fix. Safety lives in [`acceptor`], [`window`] (what is decided), [`quorum`],
+//! [`phase1`] (which value a new leader must propose) and [`sessions`]; the other files decide only when something is sent,
+//! and may be wrong without harm.
+
+pub mod acceptor;
+pub mod catch_up;
+pub mod client;
+pub mod deliver;
+pub mod election;
+pub mod flow;
+pub mod identity;
+pub mod intake;
+pub mod learner;
+pub mod outbox;
+pub mod phase1;
+pub mod proposer;
+pub mod quorum;
+pub mod random;
+pub mod ranges;
+pub mod rto;
+pub mod sessions;
+pub mod store;
+pub mod window;
+
+pub use outbox::{Notice, Outbox, Stop, To};
+
+use core::net::SocketAddrV4;
+use wire::{Layout, Packet, Sender};
+
+/// Monotonic time, nanoseconds since some moment of this process.
+pub type Nanos = u64;
+
+/// How many timers a role has.
+pub const TIMERS: usize = 8;
+
+/// What the engine drives: one process of one role.
+pub trait Process {
+    /// Once, before anything else.
+    fn start(&mut self, now: Nanos, out: &mut Outbox);
+    /// One checked packet of our cluster, never one of our own.
+    fn packet(&mut self, now: Nanos, from: SocketAddrV4, packet: &Packet<'_>, out: &mut Outbox);
+    /// A timer that was armed is due. The number is one that this role armed.
+    fn timer(&mut self, now: Nanos, timer: usize, out: &mut Outbox);
+    /// All that one turn brought has been handed in: act on it. Called again at once after [`Outbox::again`].
+    fn turn(&mut self, now: Nanos, out: &mut Outbox);
+    /// What flow control tells others about this process's receive buffers.
+    fn receive_space(&mut self, space: u32, drops: u32);
+}
+
+/// What every role is told at its start.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub me: Sender,
+    pub layout: Layout,
+    /// Where direct replies reach this process.
+    pub address: SocketAddrV4,
+    /// The ids of the acceptors, ascending.
+    pub acceptors: Vec<u16>,
+    /// Time between heartbeats.
+    pub heartbeat: Nanos,
+    /// Silence after which a process is taken for dead.
+    pub suspect: Nanos,
+    /// Of the generator of jitter.
+    pub seed: u64,
+}

@@ -1,0 +1,283 @@
+//! The only way out of a role: packets, timers, delivered values, notices, the wish to stop.
+
+use super::{Nanos, TIMERS};
+use crate::limits::{OUTBOX_BYTES, OUTBOX_PACKETS, OUTPUT_TURN};
+use core::fmt;
+use core::net::SocketAddrV4;
+use wire::{Ballot, FixedBody, Layout, Role, Sender, Stamp};
+
+/// Where a packet goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum To {
+    /// The multicast group of a role.
+    Group(Role),
+    /// One process.
+    Peer(SocketAddrV4),
+}
+
+/// Why a role wants its process to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// A client: everything is decided.
+    Done,
+    /// Another process with our role and id was here first.
+    SameId { at: SocketAddrV4 },
+    /// A client: a later start of the same id took over the session.
+    Superseded,
+    /// A client: the session broke a limit.
+    Ended,
+    /// Two values came for one instance that cannot both be right: a process broke the protocol, or two clusters were
+    /// mixed.
+    Conflict { instance: u64 },
+}
+
+/// Something worth telling a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    Campaign { ballot: Ballot },
+    Leading { ballot: Ballot, from: u64 },
+    Following { ballot: Ballot },
+    Deposed { own: Ballot, by: Ballot },
+    Suspected { proposer: u16 },
+    Returned { proposer: u16 },
+    Unfit,
+    Fit,
+    CatchingUp { from: u64, until: u64 },
+    CaughtUp { until: u64 },
+    OtherConfiguration { sender: Sender, at: SocketAddrV4 },
+    Slow { role: Role, id: u16 },
+    Keeping { role: Role, id: u16 },
+    Full,
+    SessionEnded { client: u16 },
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Notice::Campaign { ballot } => write!(f, "campaigning with ballot {ballot}"),
+            Notice::Leading { ballot, from } => write!(f, "leading in ballot {ballot}, from instance {from} on"),
+            Notice::Following { ballot } => write!(f, "following P{} in ballot {ballot}", ballot.proposer()),
+            Notice::Deposed { own, by } => write!(f, "ballot {own} gives way to {by}"),
+            Notice::Suspected { proposer } => write!(f, "nothing heard from P{proposer}: taking it for dead"),
+            Notice::Returned { proposer } => write!(f, "P{proposer} is there"),
+            Notice::Unfit => f.write_str("no quorum answers: unfit to lead, the next one may try"),
+            Notice::Fit => f.write_str("a quorum answers again: fit to lead"),
+            Notice::CatchingUp { from, until } => write!(f, "catching up on instances {from}..{until}"),
+            Notice::CaughtUp { until } => write!(f, "caught up with instance {until}"),
+            Notice::OtherConfiguration { sender, at } => {
+                write!(f, "{sender} at {at} has another configuration: its groups, acceptors or mtu differ")
+            }
+            Notice::Slow { role, id } => {
+                write!(f, "{role} {id} does not keep up: going on without waiting for it, it will catch up")
+            }
+            Notice::Keeping { role, id } => write!(f, "{role} {id} keeps up again"),
+            Notice::Full => f.write_str("memory for accepted values is full: refusing new ones"),
+            Notice::SessionEnded { client } => write!(f, "client {client} sent a value over 1 MiB: session ended"),
+        }
+    }
+}
+
+/// One packet in the outbox.
+#[derive(Clone, Copy, Debug)]
+pub struct Queued {
+    pub to: To,
+    at: u32,
+    length: u16,
+}
+
+/// What a turn of a role wants done. Fixed memory: what does not fit is lost, as a datagram may always be, and
+/// counted.
+pub struct Outbox {
+    layout: Layout,
+    me: Sender,
+    sequence: u64,
+    bytes: Box<[u8]>,
+    used: usize,
+    packets: Vec<Queued>,
+    /// Packets that did not fit.
+    pub overflowed: u64,
+    timers: [Option<Nanos>; TIMERS],
+    changed: [bool; TIMERS],
+    output: Vec<u8>,
+    notices: heapless::Vec<Notice, 16>,
+    again: bool,
+    stop: Option<Stop>,
+}
+
+impl Outbox {
+    pub fn new(layout: Layout, me: Sender) -> Outbox {
+        Outbox {
+            layout,
+            me,
+            sequence: 0,
+            bytes: vec![0; OUTBOX_BYTES].into_boxed_slice(),
+            used: 0,
+            packets: Vec::with_capacity(OUTBOX_PACKETS),
+            overflowed: 0,
+            timers: [None; TIMERS],
+            changed: [false; TIMERS],
+            output: Vec::with_capacity(2 * OUTPUT_TURN),
+            notices: heapless::Vec::new(),
+            again: false,
+            stop: None,
+        }
+    }
+
+    /// Queues a packet: `body` and the pieces of its tail.
+    pub fn send<B: FixedBody>(&mut self, to: To, body: &B, tail: &[&[u8]]) {
+        self.send_flagged(to, 0, body, tail);
+    }
+
+    /// Like [`Outbox::send`], with [`wire::flags`].
+    pub fn send_flagged<B: FixedBody>(&mut self, to: To, flags: u8, body: &B, tail: &[&[u8]]) {
+        if self.room() == 0 {
+            self.overflowed += 1;
+            return;
+        }
+        let stamp = Stamp { sequence: self.sequence, log: 0, flags };
+        let length = wire::seal(&mut self.bytes[self.used..], self.layout, self.me, stamp, body, tail);
+        self.sequence += 1;
+        self.packets.push(Queued { to, at: self.used as u32, length: length as u16 });
+        self.used += length;
+    }
+
+    /// Full packets that surely fit yet.
+    pub fn room(&self) -> usize {
+        ((self.bytes.len() - self.used) / self.layout.packet).min(OUTBOX_PACKETS - self.packets.len())
+    }
+
+    /// Arms a timer of this role, or moves it.
+    pub fn arm(&mut self, timer: usize, at: Nanos) {
+        (self.timers[timer], self.changed[timer]) = (Some(at), true);
+    }
+
+    pub fn disarm(&mut self, timer: usize) {
+        (self.timers[timer], self.changed[timer]) = (None, true);
+    }
+
+    /// Bytes for stdout.
+    pub fn output(&mut self) -> &mut Vec<u8> {
+        &mut self.output
+    }
+
+    /// Whether delivery may go on in this turn.
+    pub fn output_room(&self) -> bool {
+        self.output.len() < OUTPUT_TURN
+    }
+
+    pub fn notice(&mut self, notice: Notice) {
+        // More than a handful in one turn tells a person nothing more.
+        let _ = self.notices.push(notice);
+    }
+
+    /// Asks for another turn at once: this one left work undone.
+    pub fn again(&mut self) {
+        self.again = true;
+    }
+
+    pub fn stop(&mut self, stop: Stop) {
+        self.stop.get_or_insert(stop);
+    }
+
+    // What follows is for whoever drives the role.
+
+    /// The queued packets, in order, as runs: packets to one destination, equally long but for the last, which may be
+    /// shorter; each run is contiguous.
+    pub fn runs(&self) -> impl Iterator<Item = (To, &[u8], usize)> + '_ {
+        let mut at = 0;
+        core::iter::from_fn(move || {
+            let first = *self.packets.get(at)?;
+            let mut end = first.at as usize + first.length as usize;
+            at += 1;
+            let mut whole = true;
+            while let Some(next) = self.packets.get(at)
+                && whole
+                && next.to == first.to
+                && next.length <= first.length
+            {
+                whole = next.length == first.length;
+                end += next.length as usize;
+                at += 1;
+            }
+            Some((first.to, &self.bytes[first.at as usize..end], first.length as usize))
+        })
+    }
+
+    /// The queued packets, one by one.
+    pub fn queued(&self) -> impl Iterator<Item = (To, &[u8])> + '_ {
+        self.packets.iter().map(|p| (p.to, &self.bytes[p.at as usize..p.at as usize + p.length as usize]))
+    }
+
+    /// Timers that this turn armed (`Some`) or disarmed (`None`).
+    pub fn take_timers(&mut self, mut each: impl FnMut(usize, Option<Nanos>)) {
+        for timer in 0..TIMERS {
+            if core::mem::take(&mut self.changed[timer]) {
+                each(timer, self.timers[timer]);
+            }
+        }
+    }
+
+    pub fn take_notices(&mut self) -> heapless::Vec<Notice, 16> {
+        core::mem::take(&mut self.notices)
+    }
+
+    pub fn take_again(&mut self) -> bool {
+        core::mem::take(&mut self.again)
+    }
+
+    pub fn stopping(&self) -> Option<Stop> {
+        self.stop
+    }
+
+    /// Forgets the packets, which were sent.
+    pub fn sent(&mut self) {
+        self.packets.clear();
+        self.used = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::{Hello, Packet, Submit};
+
+    fn outbox() -> Outbox {
+        let me = Sender { role: Role::Client, id: 1, incarnation: 9 };
+        Outbox::new(Layout { packet: 1472, cluster: 5 }, me)
+    }
+
+    #[test]
+    fn packets_of_one_length_and_destination_form_a_run_that_a_shorter_one_ends() {
+        let mut out = outbox();
+        let group = To::Group(Role::Proposer);
+        for length in [100, 100, 40, 40, 100] {
+            out.send(group, &Submit { number: 0.into() }, &[&vec![b'x'; length]]);
+        }
+        out.send(To::Group(Role::Client), &Hello { answered: 0.into() }, &[]);
+        let runs: Vec<_> = out.runs().map(|(to, bytes, segment)| (to, bytes.len(), segment)).collect();
+        let expected = [
+            (group, 156 + 156 + 96, 156),
+            (group, 96, 96),
+            (group, 156, 156),
+            (To::Group(Role::Client), 56, 56),
+        ];
+        assert_eq!(runs, expected);
+        let sequences: Vec<u64> =
+            out.queued().map(|(_, bytes)| Packet::parse(bytes).unwrap().header.sequence()).collect();
+        assert_eq!(sequences, [0, 1, 2, 3, 4, 5]);
+        out.sent();
+        assert_eq!(out.runs().count(), 0);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_lost_and_counted() {
+        let mut out = outbox();
+        let piece = vec![0; 1400];
+        while out.room() > 0 {
+            out.send(To::Group(Role::Proposer), &Submit { number: 0.into() }, &[&piece]);
+        }
+        assert_eq!(out.overflowed, 0);
+        out.send(To::Group(Role::Proposer), &Submit { number: 0.into() }, &[&piece]);
+        assert_eq!(out.overflowed, 1);
+    }
+}

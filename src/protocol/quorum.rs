@@ -1,0 +1,204 @@
+//! Quorums: which acceptors voted for what, in which ballot.
+//!
+//! Counts distinct acceptors of the configured set, never packets. Works on ranges, so a vote for two hundred instances costs
+//! as much as a vote for one.
+
+use crate::limits::ACCEPTORS_MAX;
+use wire::{Ballot, RANGES_MAX, Range};
+
+/// The fixed set of acceptors.
+#[derive(Clone, Debug)]
+pub struct Acceptors {
+    ids: heapless::Vec<u16, ACCEPTORS_MAX>,
+}
+
+impl Acceptors {
+    /// # Panics
+    /// When there are none, more than [`ACCEPTORS_MAX`], or they do not ascend: the configuration sees to that.
+    pub fn new(ids: &[u16]) -> Acceptors {
+        assert!(!ids.is_empty() && ids.is_sorted_by(|a, b| a < b));
+        Acceptors { ids: heapless::Vec::from_slice(ids).expect("no more acceptors than the maximum") }
+    }
+
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// Any two majorities share an acceptor.
+    pub fn majority(&self) -> usize {
+        self.ids.len() / 2 + 1
+    }
+
+    /// Where an acceptor stands in the set; `None` for a stranger.
+    pub fn index(&self, id: u16) -> Option<usize> {
+        self.ids.iter().position(|own| *own == id)
+    }
+
+    pub fn ids(&self) -> &[u16] {
+        &self.ids
+    }
+}
+
+/// What one acceptor said in its latest 2b.
+#[derive(Clone, Debug, Default)]
+struct Votes {
+    incarnation: u64,
+    sequence: u64,
+    heard: bool,
+    ballot: Ballot,
+    ranges: heapless::Vec<Range, RANGES_MAX>,
+}
+
+impl Votes {
+    fn range_at(&self, ballot: Ballot, instance: u64) -> Option<Range> {
+        if self.ballot != ballot {
+            return None;
+        }
+        self.ranges.iter().copied().find(|range| range.contains(instance))
+    }
+
+    fn top(&self, ballot: Ballot) -> u64 {
+        if self.ballot == ballot { self.ranges.last().map_or(0, |range| range.until) } else { 0 }
+    }
+}
+
+/// The latest votes of every acceptor.
+pub struct Tally {
+    majority: usize,
+    votes: Box<[Votes]>,
+    /// Chosen in this ballot, as found last; a vote is never taken back, so it stays true.
+    chosen: (Ballot, Range),
+}
+
+impl Tally {
+    pub fn new(acceptors: &Acceptors) -> Tally {
+        Tally {
+            majority: acceptors.majority(),
+            votes: vec![Votes::default(); acceptors.len()].into_boxed_slice(),
+            chosen: (Ballot::ZERO, Range::default()),
+        }
+    }
+
+    /// Notes a 2b: in `ballot`, this acceptor accepted all of `ranges`. An older packet than the last, or one of a
+    /// lower ballot, changes nothing. Returns whether it was news.
+    pub fn vote(
+        &mut self,
+        acceptor: usize,
+        (incarnation, sequence): (u64, u64),
+        ballot: Ballot,
+        ranges: impl Iterator<Item = Range>,
+    ) -> bool {
+        let votes = &mut self.votes[acceptor];
+        let older = votes.heard && (incarnation, sequence) <= (votes.incarnation, votes.sequence);
+        if older || ballot < votes.ballot {
+            return false;
+        }
+        (votes.heard, votes.incarnation, votes.sequence, votes.ballot) = (true, incarnation, sequence, ballot);
+        votes.ranges.clear();
+        votes.ranges.extend(ranges.take(RANGES_MAX));
+        true
+    }
+
+    /// The end of the range of instances, beginning with `instance`, that a majority accepted in `ballot`: so all of
+    /// `instance..end` is chosen [Lamport01 §2.2]. `instance` itself when it is not.
+    pub fn chosen_until(&mut self, ballot: Ballot, instance: u64) -> u64 {
+        if self.chosen.0 == ballot && self.chosen.1.contains(instance) {
+            return self.chosen.1.until;
+        }
+        let mut ends: heapless::Vec<u64, ACCEPTORS_MAX> =
+            self.votes.iter().filter_map(|votes| votes.range_at(ballot, instance)).map(|r| r.until).collect();
+        if ends.len() < self.majority {
+            return instance;
+        }
+        ends.sort_unstable_by(|a, b| b.cmp(a));
+        let until = ends[self.majority - 1];
+        self.chosen = (ballot, Range::new(instance, until));
+        until
+    }
+
+    /// How many acceptors accepted this instance in this ballot.
+    pub fn count(&self, ballot: Ballot, instance: u64) -> usize {
+        self.votes.iter().filter(|votes| votes.range_at(ballot, instance).is_some()).count()
+    }
+
+    /// Whether some acceptor has voted for a later instance in this ballot, but not for this one: it missed it.
+    pub fn missed(&self, ballot: Ballot, instance: u64) -> bool {
+        self.votes.iter().any(|votes| votes.top(ballot) > instance && votes.range_at(ballot, instance).is_none())
+    }
+
+    /// One past the highest instance that any acceptor voted for in this ballot.
+    pub fn top(&self, ballot: Ballot) -> u64 {
+        self.votes.iter().map(|votes| votes.top(ballot)).max().unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const B1: Ballot = Ballot::new(1, 1, 1);
+    const B2: Ballot = Ballot::new(2, 2, 2);
+
+    fn tally() -> Tally {
+        Tally::new(&Acceptors::new(&[1, 2, 3]))
+    }
+
+    fn range(first: u64, until: u64) -> impl Iterator<Item = Range> {
+        core::iter::once(Range::new(first, until))
+    }
+
+    #[test]
+    fn a_majority_of_three_is_two_and_of_five_three() {
+        assert_eq!(Acceptors::new(&[1]).majority(), 1);
+        assert_eq!(Acceptors::new(&[1, 2]).majority(), 2);
+        assert_eq!(Acceptors::new(&[1, 2, 3]).majority(), 2);
+        assert_eq!(Acceptors::new(&[0, 1, 2, 3, 4]).majority(), 3);
+    }
+
+    #[test]
+    fn one_acceptor_voting_twice_is_one_vote() {
+        let mut tally = tally();
+        tally.vote(0, (7, 1), B1, range(0, 5));
+        tally.vote(0, (7, 2), B1, range(0, 5));
+        assert_eq!(tally.chosen_until(B1, 0), 0);
+        tally.vote(1, (7, 1), B1, range(0, 3));
+        assert_eq!(tally.chosen_until(B1, 0), 3, "as far as both go");
+        tally.vote(2, (7, 1), B1, range(2, 9));
+        assert_eq!(tally.chosen_until(B1, 3), 5);
+        assert_eq!(tally.chosen_until(B1, 5), 5, "only one went so far");
+    }
+
+    #[test]
+    fn votes_of_different_ballots_do_not_add_up() {
+        let mut tally = tally();
+        tally.vote(0, (7, 1), B1, range(0, 5));
+        tally.vote(1, (7, 1), B2, range(0, 5));
+        assert_eq!(tally.chosen_until(B1, 0), 0);
+        assert_eq!(tally.chosen_until(B2, 0), 0);
+        tally.vote(2, (7, 1), B2, range(0, 1));
+        assert_eq!(tally.chosen_until(B2, 0), 1);
+    }
+
+    #[test]
+    fn an_older_packet_or_ballot_changes_nothing() {
+        let mut tally = tally();
+        assert!(tally.vote(0, (7, 5), B2, range(0, 5)));
+        assert!(!tally.vote(0, (7, 5), B2, range(0, 9)), "a duplicate");
+        assert!(!tally.vote(0, (7, 4), B2, range(0, 9)), "delayed");
+        assert!(!tally.vote(0, (7, 6), B1, range(0, 9)), "of a lower ballot");
+        assert_eq!(tally.count(B2, 6), 0);
+    }
+
+    #[test]
+    fn a_gap_below_a_vote_was_missed() {
+        let mut tally = tally();
+        tally.vote(0, (7, 1), B1, [Range::new(0, 2), Range::new(4, 6)].into_iter());
+        assert!(tally.missed(B1, 2) && tally.missed(B1, 3));
+        assert!(!tally.missed(B1, 1) && !tally.missed(B1, 5) && !tally.missed(B1, 6) && !tally.missed(B2, 2));
+        assert_eq!((tally.top(B1), tally.top(B2)), (6, 0));
+    }
+}

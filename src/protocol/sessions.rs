@@ -1,0 +1,161 @@
+//! Sessions: each client's entries exactly once, in order, as a function of the log alone.
+//!
+//! One live session per client id; a later start of the client takes the place of the earlier one. The leader, the
+//! followers and the learners hold this table and feed it the same log, so they all come to the same verdicts, and an entry
+//! that was decided twice under two leaders is delivered once.
+
+use crate::limits::{PARTIAL_MAX, SESSIONS, VALUE_MAX};
+use wire::Entry;
+
+/// How a client's session stands at the frontier of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Session {
+    pub incarnation: u64,
+    /// Number of the entry that comes next.
+    pub next: u64,
+    /// Bytes of a value whose newline has not come yet.
+    pub partial: u32,
+    /// It broke a limit; nothing more of it is delivered.
+    pub ended: bool,
+}
+
+/// What the log says about an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The session's next entry; `fresh`: the first of a new session.
+    Deliver { fresh: bool },
+    /// Decided before.
+    Duplicate,
+    /// An entry before it is missing; the client will submit it again.
+    Gap,
+    /// A later start of the client has taken over.
+    Superseded,
+    /// This entry breaks a limit: it and all that follow in its session are void.
+    Breaks,
+    /// The session ended before.
+    Ended,
+}
+
+pub struct Sessions {
+    table: Box<[Session]>,
+    partial: usize,
+}
+
+impl Default for Sessions {
+    fn default() -> Sessions {
+        Sessions { table: vec![Session::default(); SESSIONS].into_boxed_slice(), partial: 0 }
+    }
+}
+
+impl Sessions {
+    pub fn get(&self, client: u16) -> &Session {
+        &self.table[usize::from(client)]
+    }
+
+    /// Applies the next entry of the log.
+    pub fn apply(&mut self, entry: &Entry<'_>) -> Verdict {
+        let session = &mut self.table[usize::from(entry.client)];
+        if entry.incarnation < session.incarnation {
+            return Verdict::Superseded;
+        }
+        let fresh = entry.incarnation > session.incarnation;
+        if fresh {
+            if entry.number != 0 {
+                return Verdict::Gap;
+            }
+            self.partial -= session.partial as usize;
+            *session = Session { incarnation: entry.incarnation, ..Session::default() };
+        }
+        if session.ended {
+            return Verdict::Ended;
+        }
+        if entry.number != session.next {
+            return if entry.number < session.next { Verdict::Duplicate } else { Verdict::Gap };
+        }
+        session.next += 1;
+        let before = session.partial as usize;
+        let (first, after) = match memchr::memchr(b'\n', entry.bytes) {
+            None => (before + entry.bytes.len(), before + entry.bytes.len()),
+            Some(at) => {
+                // A newline was found, so the search from behind finds one.
+                let last = memchr::memrchr(b'\n', entry.bytes).map_or(at, |last| last);
+                (before + at, entry.bytes.len() - last - 1)
+            }
+        };
+        self.partial -= before;
+        if first > VALUE_MAX || self.partial + after > PARTIAL_MAX {
+            (session.ended, session.partial) = (true, 0);
+            return Verdict::Breaks;
+        }
+        self.partial += after;
+        session.partial = after as u32;
+        Verdict::Deliver { fresh }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(client: u16, incarnation: u64, number: u64, bytes: &[u8]) -> Entry<'_> {
+        Entry { client, incarnation, number, bytes }
+    }
+
+    #[test]
+    fn an_entry_decided_twice_is_delivered_once() {
+        let mut sessions = Sessions::default();
+        assert_eq!(sessions.apply(&entry(1, 5, 0, b"a\n")), Verdict::Deliver { fresh: true });
+        assert_eq!(sessions.apply(&entry(1, 5, 0, b"a\n")), Verdict::Duplicate);
+        assert_eq!(sessions.apply(&entry(1, 5, 1, b"b\n")), Verdict::Deliver { fresh: false });
+        assert_eq!(sessions.apply(&entry(1, 5, 0, b"a\n")), Verdict::Duplicate);
+    }
+
+    #[test]
+    fn an_entry_that_jumps_the_queue_waits_to_be_submitted_again() {
+        let mut sessions = Sessions::default();
+        assert_eq!(sessions.apply(&entry(1, 5, 1, b"b\n")), Verdict::Gap, "of an unknown session");
+        sessions.apply(&entry(1, 5, 0, b"a\n"));
+        assert_eq!(sessions.apply(&entry(1, 5, 2, b"c\n")), Verdict::Gap);
+        assert_eq!(sessions.apply(&entry(1, 5, 1, b"b\n")), Verdict::Deliver { fresh: false });
+        assert_eq!(sessions.apply(&entry(1, 5, 2, b"c\n")), Verdict::Deliver { fresh: false });
+    }
+
+    #[test]
+    fn a_later_start_takes_over_and_the_earlier_one_stays_out() {
+        let mut sessions = Sessions::default();
+        sessions.apply(&entry(1, 5, 0, b"half a val"));
+        assert_eq!(sessions.partial, 10);
+        assert_eq!(sessions.apply(&entry(1, 6, 0, b"x\n")), Verdict::Deliver { fresh: true });
+        assert_eq!(sessions.partial, 0);
+        assert_eq!(sessions.apply(&entry(1, 5, 1, b"ue\n")), Verdict::Superseded);
+        assert_eq!(sessions.apply(&entry(2, 5, 0, b"y\n")), Verdict::Deliver { fresh: true }, "others are untouched");
+    }
+
+    #[test]
+    fn a_value_of_the_longest_length_passes_and_one_byte_more_ends_the_session() {
+        for (extra, expected) in [(0, Verdict::Deliver { fresh: false }), (1, Verdict::Breaks)] {
+            let mut sessions = Sessions::default();
+            let piece = vec![b'v'; 1024];
+            for number in 0..1024 {
+                sessions.apply(&entry(1, 5, number, &piece));
+            }
+            let last = [&vec![b'v'; extra][..], b"\nnext"].concat();
+            assert_eq!(sessions.apply(&entry(1, 5, 1024, &last)), expected);
+            let after = sessions.apply(&entry(1, 5, 1025, b"\n"));
+            assert_eq!(after == Verdict::Ended, expected == Verdict::Breaks);
+            assert_eq!(sessions.partial, 0);
+        }
+    }
+
+    #[test]
+    fn unfinished_values_are_bounded_over_all_sessions() {
+        let mut sessions = Sessions::default();
+        let piece = vec![b'v'; VALUE_MAX];
+        for client in 0..256 {
+            assert_eq!(sessions.apply(&entry(client, 5, 0, &piece)), Verdict::Deliver { fresh: true });
+        }
+        assert_eq!(sessions.apply(&entry(256, 5, 0, b"v")), Verdict::Breaks);
+        assert_eq!(sessions.apply(&entry(3, 5, 1, b"\n")), Verdict::Deliver { fresh: false });
+        assert_eq!(sessions.apply(&entry(257, 5, 0, b"v")), Verdict::Deliver { fresh: true });
+    }
+}

@@ -1,0 +1,234 @@
+//! What an acceptor accepted, in memory.
+
+use crate::limits::STORE_MAX;
+use std::collections::BTreeMap;
+use wire::{Ballot, Batch, RUNS_MAX, Range, Run};
+
+/// Instances per chunk of the index.
+const CHUNK: u64 = 1024;
+/// Bytes per block of payloads.
+const BLOCK: usize = 1 << 20;
+/// Instances that one page of 1b looks at.
+const PAGE_SCAN: u64 = 1 << 16;
+
+/// An accepted batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted<'a> {
+    /// The highest ballot in which it was accepted.
+    pub ballot: Ballot,
+    /// Known decided.
+    pub decided: bool,
+    /// The batch.
+    pub bytes: &'a [u8],
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    ballot: Ballot,
+    block: u32,
+    offset: u32,
+    length: u16,
+    decided: bool,
+}
+
+const NOTHING: Place = Place { ballot: Ballot::ZERO, block: 0, offset: 0, length: 0, decided: false };
+
+/// Why something was not stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// No memory is left for it.
+    Full,
+    /// The instance is decided, with another batch: two values were chosen, or somebody lies.
+    Conflict,
+}
+
+/// Accepted batches by instance. It grows with the log, by a chunk or a block at a time, up to [`STORE_MAX`].
+#[derive(Default)]
+pub struct Store {
+    chunks: BTreeMap<u64, Box<[Place]>>,
+    blocks: Vec<Box<[u8]>>,
+    used: usize,
+    top: u64,
+}
+
+impl Store {
+    /// One past the highest instance stored.
+    pub fn top(&self) -> u64 {
+        self.top
+    }
+
+    pub fn get(&self, instance: u64) -> Option<Accepted<'_>> {
+        let place = self.place(instance)?;
+        let bytes = self.bytes(place);
+        Some(Accepted { ballot: place.ballot, decided: place.decided, bytes })
+    }
+
+    pub fn decided(&self, instance: u64) -> bool {
+        self.place(instance).is_some_and(|place| place.decided)
+    }
+
+    /// The ballot in which the instance was accepted; [`Ballot::ZERO`] when it was not.
+    pub fn ballot(&self, instance: u64) -> Ballot {
+        self.place(instance).map_or(Ballot::ZERO, |place| place.ballot)
+    }
+
+    /// Stores a batch, in place of one of a lower ballot.
+    ///
+    /// # Errors
+    /// See [`Refused`]; then nothing has changed.
+    pub fn put(&mut self, instance: u64, ballot: Ballot, batch: Batch<'_>, decided: bool) -> Result<(), Refused> {
+        let bytes = batch.as_bytes();
+        let mut place = self.place(instance).copied().unwrap_or(NOTHING);
+        let known = !place.ballot.is_zero();
+        if known && self.bytes(&place) == bytes {
+            place.ballot = place.ballot.max(ballot);
+        } else {
+            if place.decided {
+                return Err(Refused::Conflict);
+            }
+            if known && place.ballot == ballot {
+                return Err(Refused::Conflict);
+            }
+            let (block, offset) = self.append(bytes)?;
+            place = Place { ballot, block, offset, length: bytes.len() as u16, decided: false };
+        }
+        place.decided |= decided;
+        let chunk = self.chunks.entry(instance / CHUNK);
+        chunk.or_insert_with(|| vec![NOTHING; CHUNK as usize].into_boxed_slice())[(instance % CHUNK) as usize] = place;
+        self.top = self.top.max(instance + 1);
+        Ok(())
+    }
+
+    /// Notes that what is stored for an instance is what it decided.
+    ///
+    /// # Panics
+    /// When nothing is stored for it.
+    pub fn decide(&mut self, instance: u64) {
+        let chunk = self.chunks.get_mut(&(instance / CHUNK)).expect("only stored instances are decided");
+        let place = &mut chunk[(instance % CHUNK) as usize];
+        assert!(!place.ballot.is_zero(), "only stored instances are decided");
+        place.decided = true;
+    }
+
+    /// A page of what was accepted from `from` on: runs, and where the page ends.
+    pub fn page(&self, from: u64) -> (heapless::Vec<Run, RUNS_MAX>, u64) {
+        let mut runs: heapless::Vec<(Range, Ballot), RUNS_MAX> = heapless::Vec::new();
+        let end = self.top.max(from).min(from.saturating_add(PAGE_SCAN));
+        let mut until = end;
+        for instance in from..end {
+            let ballot = self.ballot(instance);
+            if ballot.is_zero() {
+                continue;
+            }
+            if let Some((range, same)) = runs.last_mut()
+                && *same == ballot
+                && range.until == instance
+            {
+                range.until += 1;
+            } else if runs.push((Range::new(instance, instance + 1), ballot)).is_err() {
+                until = instance;
+                break;
+            }
+        }
+        (runs.into_iter().map(|(range, ballot)| Run::new(range, ballot)).collect(), until)
+    }
+
+    fn place(&self, instance: u64) -> Option<&Place> {
+        let place = &self.chunks.get(&(instance / CHUNK))?[(instance % CHUNK) as usize];
+        (!place.ballot.is_zero()).then_some(place)
+    }
+
+    fn bytes(&self, place: &Place) -> &[u8] {
+        if place.length == 0 {
+            return &[];
+        }
+        &self.blocks[place.block as usize][place.offset as usize..][..place.length.into()]
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<(u32, u32), Refused> {
+        if self.blocks.is_empty() || self.used + bytes.len() > BLOCK {
+            if self.blocks.len() * BLOCK >= STORE_MAX {
+                return Err(Refused::Full);
+            }
+            self.blocks.push(vec![0; BLOCK].into_boxed_slice());
+            self.used = 0;
+        }
+        let (block, offset) = (self.blocks.len() - 1, self.used);
+        self.blocks[block][offset..offset + bytes.len()].copy_from_slice(bytes);
+        self.used += bytes.len();
+        Ok((block as u32, offset as u32))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const B1: Ballot = Ballot::new(1, 1, 1);
+    const B2: Ballot = Ballot::new(2, 1, 1);
+
+    fn entry(text: &str) -> Vec<u8> {
+        let mut bytes = zerocopy::IntoBytes::as_bytes(&wire::EntryHeader::new(1, 1, 0, text.len())).to_vec();
+        bytes.extend_from_slice(text.as_bytes());
+        bytes
+    }
+
+    fn put(store: &mut Store, instance: u64, ballot: Ballot, text: &str) -> Result<(), Refused> {
+        let bytes = entry(text);
+        store.put(instance, ballot, Batch::parse(&bytes).unwrap(), false)
+    }
+
+    #[test]
+    fn a_higher_ballot_replaces_and_a_decision_stays() {
+        let mut store = Store::default();
+        put(&mut store, 5, B1, "old").unwrap();
+        put(&mut store, 5, B2, "new").unwrap();
+        assert_eq!(store.get(5), Some(Accepted { ballot: B2, decided: false, bytes: &entry("new") }));
+        store.decide(5);
+        assert_eq!(put(&mut store, 5, Ballot::new(3, 1, 1), "other"), Err(Refused::Conflict));
+        put(&mut store, 5, Ballot::new(3, 1, 1), "new").unwrap();
+        assert_eq!(store.ballot(5), Ballot::new(3, 1, 1));
+        assert!(store.decided(5) && !store.decided(4) && store.get(4).is_none());
+    }
+
+    #[test]
+    fn one_ballot_has_one_value() {
+        let mut store = Store::default();
+        put(&mut store, 5, B1, "one").unwrap();
+        assert_eq!(put(&mut store, 5, B1, "two"), Err(Refused::Conflict));
+        assert_eq!(put(&mut store, 5, B1, "one"), Ok(()));
+    }
+
+    #[test]
+    fn pages_tell_runs_of_one_ballot() {
+        let mut store = Store::default();
+        for (instance, ballot) in [(0, B1), (1, B1), (2, B2), (5000, B2), (5001, B2)] {
+            put(&mut store, instance, ballot, "x").unwrap();
+        }
+        store.put(5002, B2, Batch::NOOP, false).unwrap();
+        let (runs, until) = store.page(1);
+        let told: Vec<_> = runs.iter().map(|run| (run.range(), run.ballot.get())).collect();
+        assert_eq!(told, [(Range::new(1, 2), B1), (Range::new(2, 3), B2), (Range::new(5000, 5003), B2)]);
+        assert_eq!((until, store.top()), (5003, 5003));
+        assert_eq!(store.page(9000).1, 9000);
+    }
+
+    #[test]
+    fn a_page_that_is_full_says_where_the_next_begins() {
+        let mut store = Store::default();
+        for at in 0..100 {
+            put(&mut store, at * 2, B1, "x").unwrap();
+        }
+        let (runs, until) = store.page(0);
+        assert_eq!((runs.len(), until), (RUNS_MAX, 2 * RUNS_MAX as u64));
+        assert_eq!(store.page(until).0.first().unwrap().range().first, until);
+    }
+
+    #[test]
+    fn a_far_instance_costs_one_chunk() {
+        let mut store = Store::default();
+        put(&mut store, u64::MAX - 2, B1, "far").unwrap();
+        assert_eq!(store.chunks.len(), 1);
+        assert_eq!(store.top(), u64::MAX - 1);
+    }
+}
