@@ -54,7 +54,7 @@ step() {
     if [[ -t 2 ]]; then printf '        %7s  %s' ... "$name" >&2; fi
     begun=${EPOCHREALTIME/./}
     end=$((SECONDS + limit))
-    setsid -- "$@" </dev/null >"$log" 2>&1 8<&- &
+    setsid -- "$@" </dev/null >>"$log" 2>&1 8<&- &
     pid[step]=$!
     groups=("$!")
     while running step && ((SECONDS < end)); do sleep 0.05; done
@@ -73,7 +73,7 @@ step() {
     fi
     seconds=$(awk -v us=$((${EPOCHREALTIME/./} - begun)) 'BEGIN { printf "%.1f s", us / 1e6 }')
     if [[ -s $RESULTS/summary ]]; then
-        detail=$(grep -v '^peak memory' "$RESULTS/summary" | awk '{ printf "%s%s", (NR > 1 ? "; " : ""), $0 }')
+        detail=$(grep -v '^peak memory' "$RESULTS/summary" | awk '{ printf "%s%s", (NR > 1 ? "; " : ""), $0 }') || true
     else
         detail=$(grep -E '^(demo.sh: [0-9]+ values|check_)' "$log" | tail -n 1) || true
     fi

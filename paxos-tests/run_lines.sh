@@ -7,8 +7,8 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 usage='run_lines.sh DIR, where DIR holds the role scripts'
-(($# == 1)) || set -- ''
-begin "$1" 1000
+(($# == 1)) || set --
+begin "$@" 1000
 
 # random LENGTH: a line of so many random bytes, none of them a newline.
 random() {

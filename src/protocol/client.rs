@@ -19,7 +19,7 @@ const RETRANSMIT: usize = 1;
 /// Entries that may be on the way to a leader which has not said yet how much it can take.
 const FIRST_CREDIT: u64 = 2;
 /// Entries sent again when a timeout passes in vain.
-const RESEND: usize = 4;
+const RESEND: usize = 16;
 
 /// One entry, kept until it is decided.
 #[derive(Clone, Copy, Debug, Default)]
@@ -83,7 +83,7 @@ impl Client {
             heard: None,
             ended: false,
             progress: Progress::default(),
-            rto: Rto::new(4 * MS, 500 * MS),
+            rto: Rto::new(4 * MS, 100 * MS),
             moved: false,
             timer_set: false,
             setup,
@@ -183,11 +183,14 @@ impl Client {
         if received < self.ack.received_until.get() {
             self.sent_until = self.sent_until.min(received.max(decided)); // it forgot us: begin where it stands
         }
-        if let Some(last) = received.checked_sub(1).filter(|last| *last >= self.decided_until)
+        // Only what was sent once, and came later than all before it, tells how long a round trip takes: an entry below
+        // waited for others.
+        if let Some(last) = record.top().checked_sub(1)
+            && record.top() > self.ack.top()
+            && (self.decided_until..self.sent_until).contains(&last)
             && self.slots[self.slot(last)].sends == 1
-            && last >= self.ack.received_until.get()
         {
-            self.rto.measured(now - self.slots[self.slot(last)].sent);
+            self.rto.measured(now.saturating_sub(self.slots[self.slot(last)].sent));
         }
         self.ack = *record;
         while self.decided_until < decided {

@@ -28,25 +28,25 @@ impl Election {
         Election { id, suspect, peers: heapless::Vec::new(), looked: 0 }
     }
 
-    /// A heartbeat came from another proposer. Returns whether it was unknown, or taken for dead.
-    pub fn heartbeat(&mut self, now: Nanos, packet: &Packet<'_>, out: &mut Outbox) -> bool {
-        let (unfit, ready) = (packet.has(flags::UNFIT), packet.has(flags::READY));
-        let new = !self.alive(now, packet.sender.id);
-        if new {
-            let peer = Peer { id: packet.sender.id, heard: now, unfit, ready };
-            if self.peers.push(peer).is_ok() {
-                out.notice(Notice::Returned { proposer: peer.id });
-            }
-        } else if let Some(peer) = self.peers.iter_mut().find(|peer| peer.id == packet.sender.id) {
-            (peer.unfit, peer.ready) = (unfit, ready);
+    /// A heartbeat came from another proposer, which says how fit it is.
+    pub fn heartbeat(&mut self, now: Nanos, packet: &Packet<'_>, out: &mut Outbox) {
+        self.alive(now, packet.sender.id, out);
+        if let Some(peer) = self.peers.iter_mut().find(|peer| peer.id == packet.sender.id) {
+            (peer.unfit, peer.ready) = (packet.has(flags::UNFIT), packet.has(flags::READY));
         }
-        new
     }
 
-    /// Anything from a known proposer shows that it lives. Returns whether it is known.
-    pub fn alive(&mut self, now: Nanos, id: u16) -> bool {
-        let peer = self.peers.iter_mut().find(|peer| peer.id == id);
-        peer.map(|peer| peer.heard = now).is_some()
+    /// Anything from a proposer shows that it lives. One that was not known is taken for fit until its heartbeat says
+    /// how it is: what it sent, it sent because it leads or wants to. Returns whether it was known.
+    pub fn alive(&mut self, now: Nanos, id: u16, out: &mut Outbox) -> bool {
+        if let Some(peer) = self.peers.iter_mut().find(|peer| peer.id == id) {
+            peer.heard = now;
+            return true;
+        }
+        if self.peers.push(Peer { id, heard: now, unfit: false, ready: true }).is_ok() {
+            out.notice(Notice::Returned { proposer: id });
+        }
+        false
     }
 
     /// Drops who was silent for the suspicion time. Returns whether somebody should be asked for a sign of life.
@@ -65,7 +65,7 @@ impl Election {
             }
         }
         self.peers.retain(|peer| now.saturating_sub(peer.heard) < self.suspect);
-        self.peers.iter().any(|peer| now.saturating_sub(peer.heard) >= self.suspect / 2)
+        self.alone() || self.peers.iter().any(|peer| now.saturating_sub(peer.heard) >= self.suspect / 2)
     }
 
     /// How often [`Election::look`] wants to be called.

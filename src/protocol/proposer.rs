@@ -98,6 +98,8 @@ pub struct Proposer {
     /// Phase 1 found instances below accepted: nothing new is proposed until they are decided.
     recover_until: u64,
     announced: bool,
+    /// Round trips were measured on instances below.
+    measured_until: u64,
     campaign_at: Nanos,
     seen: [Option<Seen>; ACCEPTORS_MAX],
     unfit: bool,
@@ -134,7 +136,7 @@ impl Proposer {
             intake: Intake::new(entry_room(setup.layout.packet)),
             catch_up: CatchUp::new(setup.seed),
             reader: Reader::default(),
-            rto: Rto::new(4 * MS, 200 * MS),
+            rto: Rto::new(4 * MS, 50 * MS),
             random: Random::new(!setup.seed),
             stage: Stage::Following,
             ballot: Ballot::ZERO,
@@ -145,6 +147,7 @@ impl Proposer {
             sent_until: 0,
             recover_until: 0,
             announced: false,
+            measured_until: 0,
             campaign_at: 0,
             seen: [None; ACCEPTORS_MAX],
             unfit: false,
@@ -375,6 +378,7 @@ impl Proposer {
         }
         (self.proposed, self.sent_until, self.open) = (end.max(frontier), frontier, false);
         self.recover_until = self.phase1.top().max(frontier);
+        self.measured_until = frontier;
         self.stage = Stage::Leading;
         self.progress = now;
         self.timer_frontier = None;
@@ -686,9 +690,8 @@ impl Proposer {
     }
 
     fn apply_decided(&mut self, now: Nanos, out: &mut Outbox) {
-        let mut last = None;
+        let before = self.window.frontier();
         while let Some(instance) = self.window.advance() {
-            last = Some(instance);
             assert!(
                 self.stage != Stage::Leading || self.window.held(instance) <= Some(self.ballot),
                 "a leader never learns a decision of a ballot higher than its own"
@@ -708,14 +711,13 @@ impl Proposer {
                 }
             }
         }
-        let Some(last) = last else { return };
+        if self.window.frontier() == before {
+            return;
+        }
         self.progress = now;
         if self.stage == Stage::Leading {
             self.unfit_times = 0;
             self.fit(out);
-            if let Some((sent, 1)) = self.window.sent(last) {
-                self.rto.measured(now.saturating_sub(sent));
-            }
             self.rto.progress();
         }
     }
@@ -732,6 +734,18 @@ impl Proposer {
         self.window.heard(complete_until);
         if self.stage == Stage::Leading && ballot == self.ballot {
             self.flow.heard(now, packet.sender, &body.room, out);
+            self.measure(now);
+        }
+    }
+
+    /// The newest vote tells how long a round trip takes, if its instance was sent once: it has waited for nothing else.
+    fn measure(&mut self, now: Nanos) {
+        let top = self.window.tally.top(self.ballot);
+        if top > self.measured_until {
+            self.measured_until = top;
+            if let Some((sent, 1)) = self.window.sent(top - 1) {
+                self.rto.measured(now.saturating_sub(sent));
+            }
         }
     }
 
@@ -773,7 +787,10 @@ impl Process for Proposer {
             return;
         }
         if packet.sender.role == Role::Proposer {
-            self.election.alive(now, packet.sender.id);
+            let known = self.election.alive(now, packet.sender.id, out);
+            if !known && !matches!(packet.body, Body::Heartbeat(_)) {
+                self.heartbeat(To::Peer(from), flags::ASK, out);
+            }
         }
         match packet.body {
             Body::Submit(..) => self.submitted(now, packet, out),
