@@ -162,7 +162,7 @@ checked run_late_acceptor.sh 1000
 checked run_catch_up.sh 10000
 checked run_late_learner.sh 10000
 checked run_kill_leader.sh 3000
-checked run_kill_leader.sh 30000 0
+checked run_kill_leader.sh 300000 0
 scenario run_lines.sh
 checked run_deaf_tail.sh 1000
 for loss in 10 30 50; do

@@ -18,7 +18,7 @@ poll=0.02
 
 # feed ID: the values of client ID; each part after the first waits for the file go<part>.
 feed() {
-    local part chunk=$((n / 3)) lines count left
+    local part chunk=1000 lines count left
     ((pace == 0)) || chunk=$((n / (pace * 60) + 1))
     for part in 1 2 3; do
         until ((part == 1)) || [[ -e $RESULTS/go$part ]]; do
@@ -40,6 +40,19 @@ feed() {
 forget_silence() { longest_silence=0 grew_at=${EPOCHREALTIME/./}; }
 silence() { awk -v us="$longest_silence" 'BEGIN { printf "%.2f s", us / 1e6 }'; }
 
+# strike NAME END: kill -9. It fell in mid-stream if learner 1 still lacked some of the first END values just after.
+strike() {
+    kill_hard "$1"
+    forget_silence
+    look learn1
+    local had=${seen_lines[learn1]}
+    if ((had < $2)); then
+        say "$1 killed in mid-stream, with $had of $2 values on learner 1"
+    else
+        say "$1 killed too late for mid-stream, with $had values on learner 1: take a larger N"
+    fi
+}
+
 third=$((2 * (n / 3))) # of both clients together
 make_inputs
 start_acceptors 1 2 3
@@ -49,14 +62,12 @@ start_clock
 for id in 1 2; do start "client$id" client "$id" < <(feed "$id" 8<&-) >>"$RESULTS/logs/client$id.log"; done
 
 await learned $((third / 4)) learn1
-kill_hard proposer1
-forget_silence
-note "killed proposer 1 when learner 1 had ${seen_lines[learn1]} values"
+strike proposer1 "$third"
 await learned "$third" learn1 learn2
-first_silence=$(silence)
 
 : >"$RESULTS/go2"
 await learned $((third + third / 2)) learn1
+first_silence=$(silence) # only here: were part 1 decided before the death, part 2 would be the first to wait
 forget_silence
 start_proposers 1
 note "proposer 1 returned when learner 1 had ${seen_lines[learn1]} values"
@@ -65,9 +76,7 @@ return_silence=$(silence)
 
 : >"$RESULTS/go3"
 await learned $((2 * third + third / 4)) learn1
-kill_hard proposer2
-forget_silence
-note "killed proposer 2 when learner 1 had ${seen_lines[learn1]} values"
+strike proposer2 $((2 * n))
 if ((pace == 0)); then fed="fed at full speed"; else fed="fed over $((3 * pace)) s"; fi
 all_learned "on both learners, $fed,"
 say "longest silence after proposer 1 died $first_silence, after it returned $return_silence, after proposer 2 died $(silence)"

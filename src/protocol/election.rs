@@ -49,6 +49,13 @@ impl Election {
         false
     }
 
+    /// A proposer asks for promises, or leads: it would not if it did not know all that is decided.
+    pub fn leading(&mut self, id: u16) {
+        if let Some(peer) = self.peers.iter_mut().find(|peer| peer.id == id) {
+            peer.ready = true;
+        }
+    }
+
     /// Drops who was silent for the suspicion time. Returns whether somebody should be asked for a sign of life.
     pub fn look(&mut self, now: Nanos, out: &mut Outbox) -> bool {
         let slept = now.saturating_sub(self.looked);

@@ -101,6 +101,9 @@ pub struct Proposer {
     /// Round trips were measured on instances below.
     measured_until: u64,
     campaign_at: Nanos,
+    /// How often in a row this proposer had to follow soon after it had last had to, and when it was last.
+    deposed: u32,
+    deposed_at: Nanos,
     seen: [Option<Seen>; ACCEPTORS_MAX],
     unfit: bool,
     unfit_until: Nanos,
@@ -149,6 +152,8 @@ impl Proposer {
             announced: false,
             measured_until: 0,
             campaign_at: 0,
+            deposed: 0,
+            deposed_at: 0,
             seen: [None; ACCEPTORS_MAX],
             unfit: false,
             unfit_until: 0,
@@ -207,7 +212,10 @@ impl Proposer {
         (self.open, self.announced, self.timer_frontier) = (false, false, None);
         self.intake.clear();
         self.progress = now;
-        self.campaign_at = now + self.random.between(5 * MS, 30 * MS);
+        // Two that depose each other again and again give each other more time each time.
+        self.deposed = if now < self.deposed_at + self.setup.suspect { (self.deposed + 1).min(6) } else { 0 };
+        self.deposed_at = now;
+        self.campaign_at = now + (self.random.between(5 * MS, 30 * MS) << self.deposed);
         out.disarm(RETRANSMIT);
         out.disarm(FLOW);
         out.arm(CAMPAIGN, self.campaign_at);
@@ -266,6 +274,7 @@ impl Proposer {
         self.progress = now;
         self.recover_until = 0;
         out.notice(Notice::Campaign { ballot: self.ballot });
+        self.heartbeat(To::Group(Role::Proposer), 0, out);
         self.prepare(now, self.window.frontier(), out);
     }
 
@@ -791,6 +800,9 @@ impl Process for Proposer {
             if !known && !matches!(packet.body, Body::Heartbeat(_)) {
                 self.heartbeat(To::Peer(from), flags::ASK, out);
             }
+            if matches!(packet.body, Body::Phase1a(_) | Body::Phase2a(..) | Body::Watermark(_)) {
+                self.election.leading(packet.sender.id);
+            }
         }
         match packet.body {
             Body::Submit(..) => self.submitted(now, packet, out),
@@ -852,10 +864,10 @@ impl Process for Proposer {
             Body::Report(body) if self.stage == Stage::Leading => {
                 self.flow.heard(now, packet.sender, &body.room, out);
             }
-            Body::Hello(_) if self.stage == Stage::Leading && packet.sender.role == Role::Learner => {
-                if packet.has(flags::ASK) {
-                    self.watermark(To::Peer(from), flags::ASK, out);
-                }
+            Body::Hello(_)
+                if self.stage == Stage::Leading && packet.sender.role == Role::Learner && packet.has(flags::ASK) =>
+            {
+                self.watermark(To::Peer(from), flags::ASK, out);
             }
             _ => {}
         }

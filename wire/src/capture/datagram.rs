@@ -1,0 +1,121 @@
+//! From a frame to a datagram of ours, or to the reason why it is none.
+
+use super::Record;
+use etherparse::err::packet::SliceError;
+use etherparse::{IpNumber, LaxIpv4Slice, LaxNetSlice, LaxSlicedPacket, LenSource, TransportSlice, UdpSlice};
+use std::fmt;
+use std::net::SocketAddrV4;
+
+/// A UDP datagram that begins with our magic. It holds one packet or a run of them, see [`wire::split`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Datagram {
+    /// When it was captured, ns since 1970. Not always rising: the kernel does not tell in order.
+    pub time_ns: i64,
+    pub source: SocketAddrV4,
+    pub destination: SocketAddrV4,
+    /// The payload of UDP.
+    pub bytes: Vec<u8>,
+    /// Whether the end of `bytes` is missing.
+    pub truncated: Option<Truncated>,
+}
+
+/// How much of a datagram is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Truncated {
+    pub cause: Cause,
+    /// Bytes that are there, and bytes that were sent.
+    pub captured: usize,
+    pub sent: usize,
+}
+
+/// Why a datagram is not whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The frame is cut, by the snap length, or its headers say more than it holds.
+    Capture,
+    /// This is the first of several IP fragments.
+    Fragmentation,
+}
+
+impl fmt::Display for Truncated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Truncated { captured, sent, .. } = self;
+        match self.cause {
+            Cause::Capture => write!(f, "truncated by the capture: {captured} of {sent} bytes"),
+            Cause::Fragmentation => write!(f, "first of several IP fragments: {captured} of {sent} bytes"),
+        }
+    }
+}
+
+/// A frame, sorted by what is in it.
+pub enum Sorted {
+    Ours(Datagram),
+    /// Something else.
+    Foreign,
+    /// A fragment of a UDP datagram that does not show whose it is.
+    Fragment,
+    /// The capture cut it before it shows whose it is.
+    Cut,
+}
+
+impl Sorted {
+    pub fn from(record: &Record) -> Sorted {
+        let unknown = if record.missing > 0 { Sorted::Cut } else { Sorted::Foreign };
+        let Some((ether_type, bytes)) = record.link.network(record.bytes) else {
+            return unknown;
+        };
+        // Lax: lengths in the headers may be zero or larger than what is there. So it is with segments that
+        // the kernel joined, and with cut frames.
+        let sliced = LaxSlicedPacket::from_ether_type(ether_type, bytes);
+        match (&sliced.net, &sliced.transport, &sliced.stop_err) {
+            (Some(LaxNetSlice::Ipv4(ip)), Some(TransportSlice::Udp(udp)), _) => datagram(record, ip, udp),
+            (Some(LaxNetSlice::Ipv4(ip)), None, _) if is_udp_fragment(ip) => fragment(record, ip),
+            (_, _, Some((SliceError::Len(_), _))) => unknown,
+            _ => Sorted::Foreign,
+        }
+    }
+}
+
+fn is_udp_fragment(ip: &LaxIpv4Slice) -> bool {
+    ip.payload().fragmented && ip.payload().ip_number == IpNumber::UDP
+}
+
+/// Only the first fragment has a UDP header and our magic.
+fn fragment(record: &Record, ip: &LaxIpv4Slice) -> Sorted {
+    if ip.header().fragments_offset().value() > 0 {
+        return Sorted::Fragment;
+    }
+    match UdpSlice::from_slice_lax(ip.payload().payload) {
+        Ok(udp) => datagram(record, ip, &udp),
+        Err(_) => Sorted::Fragment,
+    }
+}
+
+fn datagram(record: &Record, ip: &LaxIpv4Slice, udp: &UdpSlice) -> Sorted {
+    let bytes = udp.payload();
+    let captured = bytes.len();
+    let sent = match usize::from(udp.length()).checked_sub(8) {
+        Some(length) => length.max(captured),
+        // UDP does not say, so the link does; what follows an IP packet that is whole is padding.
+        None if ip.payload().len_source == LenSource::Slice => captured + record.missing,
+        None => captured,
+    };
+    let fragmented = ip.payload().fragmented && !ip.payload().incomplete;
+    let cause = if fragmented { Cause::Fragmentation } else { Cause::Capture };
+    let truncated = (sent > captured).then_some(Truncated { cause, captured, sent });
+    if !bytes.starts_with(&wire::MAGIC) {
+        let may_be = truncated.is_some() && wire::MAGIC.starts_with(bytes);
+        return match cause {
+            Cause::Capture if may_be => Sorted::Cut,
+            Cause::Fragmentation if may_be => Sorted::Fragment,
+            _ => Sorted::Foreign,
+        };
+    }
+    Sorted::Ours(Datagram {
+        time_ns: record.time_ns,
+        source: SocketAddrV4::new(ip.header().source_addr(), udp.source_port()),
+        destination: SocketAddrV4::new(ip.header().destination_addr(), udp.destination_port()),
+        bytes: bytes.to_vec(),
+        truncated,
+    })
+}
