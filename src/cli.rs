@@ -103,7 +103,9 @@ pub fn main() -> ExitCode {
         (1, _) => LevelFilter::Debug,
         (_, _) => LevelFilter::Trace,
     };
-    if let Err(error) = simple_logger::SimpleLogger::new().with_level(level).with_utc_timestamps().env().init() {
+    if let Err(error) =
+        simple_logger::SimpleLogger::new().with_level(level).with_utc_timestamps().env().init()
+    {
         eprintln!("paxos: no log: {error}");
     }
     match run(cli.command) {
@@ -136,7 +138,11 @@ fn load(path: &std::path::Path) -> Result<Conf, String> {
     Conf::load(path).map_err(|diagnostics| diagnostics.to_string())
 }
 
-fn drive<R: Process>(reactor: &mut Reactor, role: &mut R, driver: &mut impl Driver<R>) -> Result<End, String> {
+fn drive<R: Process>(
+    reactor: &mut Reactor,
+    role: &mut R,
+    driver: &mut impl Driver<R>,
+) -> Result<End, String> {
     reactor.run(role, driver).map_err(|error| format!("paxos: the system fails: {error}"))
 }
 
@@ -152,14 +158,20 @@ fn reason(stop: Stop) -> String {
     match stop {
         Stop::Done => "done".into(),
         Stop::SameId { at } => {
-            format!("another process with this role and id runs at {at}: give this one another id, or end that one")
+            format!(
+                "another process with this role and id runs at {at}: give this one another id, or end that one"
+            )
         }
-        Stop::Superseded => "a later start of a client with this id has taken over: its values are submitted, \
+        Stop::Superseded => {
+            "a later start of a client with this id has taken over: its values are submitted, \
                              the rest of ours are not; give each client an id of its own"
-            .into(),
-        Stop::Ended => "the session was ended: a value is longer than 1 MiB, or too many clients are in the middle of \
+                .into()
+        }
+        Stop::Ended => {
+            "the session was ended: a value is longer than 1 MiB, or too many clients are in the middle of \
                         long values at once"
-            .into(),
+                .into()
+        }
         Stop::Conflict { instance } => format!(
             "instance {instance}: two different values came that cannot both be right; stopping rather than going on \
              with a wrong order. Do two clusters share these groups, or has an acceptor lost its memory?"
@@ -273,7 +285,9 @@ impl Feeder {
                 Some(Input::Lines(chunk)) => (self.chunk, self.taken) = (chunk, 0),
                 Some(Input::TooLong { line }) => {
                     self.refused += 1;
-                    self.say(&format!("line {line}: longer than 1 MiB (1,048,576 bytes), refused; the others go on"));
+                    self.say(&format!(
+                        "line {line}: longer than 1 MiB (1,048,576 bytes), refused; the others go on"
+                    ));
                 }
                 Some(Input::End(how)) => {
                     self.broken = how.err();
@@ -321,13 +335,19 @@ impl Feeder {
     }
 
     fn missing_acceptors(&self, mask: u16) -> String {
-        let missing: Vec<String> =
-            (0..self.acceptors.len()).filter(|at| mask & 1 << at == 0).map(|at| self.acceptors[at].to_string()).collect();
+        let missing: Vec<String> = (0..self.acceptors.len())
+            .filter(|at| mask & 1 << at == 0)
+            .map(|at| self.acceptors[at].to_string())
+            .collect();
         let majority = self.acceptors.len() / 2 + 1;
         match missing.len() {
             0 => "the leader hears every acceptor; it is busy or cannot reach them".into(),
-            n if self.acceptors.len() - n >= majority => format!("the leader hears nothing from acceptor {}", missing.join(", ")),
-            _ => format!("the leader hears no majority of the acceptors: nothing from {}", missing.join(", ")),
+            n if self.acceptors.len() - n >= majority => {
+                format!("the leader hears nothing from acceptor {}", missing.join(", "))
+            }
+            _ => {
+                format!("the leader hears no majority of the acceptors: nothing from {}", missing.join(", "))
+            }
         }
     }
 
@@ -372,7 +392,9 @@ fn client(args: &ClientArgs) -> Result<ExitCode, String> {
         End::Role(Stop::Done) => {
             Err(format!("{} values decided, {} lines refused", progress.decided, feeder.refused))
         }
-        End::Role(stop) => Err(format!("{}; {} values decided, {undecided} not", reason(stop), progress.decided)),
+        End::Role(stop) => {
+            Err(format!("{}; {} values decided, {undecided} not", reason(stop), progress.decided))
+        }
         _ => {
             let unread = if feeder.ended { "" } else { "; stdin was not read to its end" };
             Err(format!("interrupted: {} values decided, {undecided} not{unread}", progress.decided))

@@ -55,7 +55,15 @@ impl Lines {
 pub fn start(source: impl Read + Send + 'static, rate: Option<u32>, poller: Arc<Poller>) -> Lines {
     let (sender, inputs) = sync_channel(CHUNKS);
     let (used, back) = channel();
-    let reader = Reader { sender, back, poller, pace: rate.map(Pace::new), line: 0, partial: Vec::new(), skipping: false };
+    let reader = Reader {
+        sender,
+        back,
+        poller,
+        pace: rate.map(Pace::new),
+        line: 0,
+        partial: Vec::new(),
+        skipping: false,
+    };
     std::thread::Builder::new()
         .name("stdin".into())
         .spawn(move || reader.run(source))

@@ -158,7 +158,11 @@ impl Reactor {
             via.name,
             via.address,
             sockets.iter().map(sockets::receive_space).min().unwrap_or(0) / 1024,
-            if via.loopback { "; nothing leaves this host: write `interface NAME` in the configuration to change that" } else { "" }
+            if via.loopback {
+                "; nothing leaves this host: write `interface NAME` in the configuration to change that"
+            } else {
+                ""
+            }
         );
         let reactor = Reactor {
             poller,
@@ -380,7 +384,9 @@ impl Drop for Reactor {
 fn is_from(me: Identity, bytes: &[u8]) -> bool {
     bytes.len() >= HEADER_LEN
         && Header::ref_from_prefix(bytes).is_ok_and(|(header, _)| {
-            header.incarnation.get() == me.incarnation && header.id.get() == me.id && header.role == me.role as u8
+            header.incarnation.get() == me.incarnation
+                && header.id.get() == me.id
+                && header.role == me.role as u8
         })
 }
 

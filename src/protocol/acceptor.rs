@@ -14,8 +14,8 @@ use crate::limits::{AHEAD_MAX, FETCH_BURST, FETCH_JOBS};
 use core::net::SocketAddrV4;
 use wire::report::Room;
 use wire::{
-    Ballot, Batch, Body, Fetch, Nack, Packet, Phase1b, Phase2a, Phase2b, RANGES_MAX, Range, RangeRecord, Role, Value,
-    flags,
+    Ballot, Batch, Body, Fetch, Nack, Packet, Phase1b, Phase2a, Phase2b, RANGES_MAX, Range, RangeRecord,
+    Role, Value, flags,
 };
 use zerocopy::IntoBytes;
 
@@ -111,7 +111,14 @@ impl Acceptor {
     }
 
     /// Phase 2a [Lamport01 §2.2, phase 2 (b)].
-    fn accept(&mut self, from: SocketAddrV4, ballot: Ballot, body: &Phase2a, batch: Batch<'_>, out: &mut Outbox) {
+    fn accept(
+        &mut self,
+        from: SocketAddrV4,
+        ballot: Ballot,
+        body: &Phase2a,
+        batch: Batch<'_>,
+        out: &mut Outbox,
+    ) {
         if ballot < self.promised {
             self.nack_due = Some((from, ballot));
             return;
@@ -247,7 +254,11 @@ impl Acceptor {
             ballot: self.promised.into(),
             decided_until: self.watermark.into(),
             complete_until: self.complete.into(),
-            room: Room { read_until: self.read_until.into(), space: self.space.into(), drops: self.drops.into() },
+            room: Room {
+                read_until: self.read_until.into(),
+                space: self.space.into(),
+                drops: self.drops.into(),
+            },
         };
         out.send(To::Group(Role::Learner), &body, &[self.votes.records().as_bytes()]);
         self.vote_due = false;

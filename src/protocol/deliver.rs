@@ -142,7 +142,11 @@ mod tests {
         assert_eq!(print(&mut deliver, 0, &[(1, 5, 0, b"one\ntw")]), "one\n");
         assert_eq!(print(&mut deliver, 1, &[(2, 5, 0, b"other\n"), (1, 5, 1, b"o")]), "other\n");
         assert_eq!(print(&mut deliver, 2, &[(1, 5, 2, b"\n\nthree\nfo")]), "two\n\nthree\n");
-        assert_eq!(print(&mut deliver, 3, &[(1, 6, 0, b"new life\n")]), "new life\n", "half a value is no value");
+        assert_eq!(
+            print(&mut deliver, 3, &[(1, 6, 0, b"new life\n")]),
+            "new life\n",
+            "half a value is no value"
+        );
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! The proposer that is fit, knows all that is decided, and has the lowest id among the live ones should lead. Being wrong
 //! costs time, never an order.
 
-use super::outbox::{Notice, Outbox};
 use super::Nanos;
+use super::outbox::{Notice, Outbox};
 use crate::limits::PEERS_MAX;
 use wire::{Packet, flags};
 

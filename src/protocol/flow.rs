@@ -64,8 +64,11 @@ impl Reader {
         let Some((_, leader)) = self.leader else { return };
         if self.due || self.unreported >= share(self.space) / 4 {
             (self.due, self.unreported) = (false, 0);
-            let room =
-                Room { read_until: self.read_until.into(), space: self.space.into(), drops: self.drops.into() };
+            let room = Room {
+                read_until: self.read_until.into(),
+                space: self.space.into(),
+                drops: self.drops.into(),
+            };
             out.send(To::Peer(leader), &Report { room, delivered_until: delivered_until.into() }, &[]);
         }
     }
@@ -140,13 +143,24 @@ impl Flow {
         let Some(receiver) = self.receivers.iter_mut().find(key) else {
             let (role, id, incarnation) = (sender.role, sender.id, sender.incarnation);
             let (heard, stuck_since) = (now, None);
-            let new =
-                Receiver { role, id, incarnation, read_until, space, drops, share: 16, heard, stuck_since, left: false };
+            let new = Receiver {
+                role,
+                id,
+                incarnation,
+                read_until,
+                space,
+                drops,
+                share: 16,
+                heard,
+                stuck_since,
+                left: false,
+            };
             let _ = self.receivers.push(new); // one too many is served unwatched
             return;
         };
         if receiver.incarnation != sender.incarnation {
-            (receiver.incarnation, receiver.drops, receiver.read_until) = (sender.incarnation, drops, read_until);
+            (receiver.incarnation, receiver.drops, receiver.read_until) =
+                (sender.incarnation, drops, read_until);
         }
         if receiver.drops != drops {
             receiver.share = (receiver.share / 2).max(1);

@@ -38,7 +38,8 @@ impl Identity {
             if sender.incarnation > self.me.incarnation {
                 // Named, so that only that start ends, whoever else hears it.
                 out.send(To::Peer(from), &Hello { answered: sender.incarnation.into() }, &[]);
-            } else if hello.answered.get() == self.me.incarnation && sender.incarnation < self.me.incarnation {
+            } else if hello.answered.get() == self.me.incarnation && sender.incarnation < self.me.incarnation
+            {
                 out.stop(Stop::SameId { at: from });
             }
         }

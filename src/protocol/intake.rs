@@ -1,9 +1,9 @@
 //! What the leader takes in: each client's entries, put in order, and the acks that go back.
 
+use super::Nanos;
 use super::flow::{cost, share};
 use super::outbox::{Outbox, To};
 use super::sessions::Sessions;
-use super::Nanos;
 use crate::limits::{INTAKE_MAX, REORDER_POOL, SESSIONS};
 use wire::{Ack, AckRecord, BEYOND_BITS, Ballot, HEADER_LEN, Role, Status, flags};
 use zerocopy::{FromZeros, IntoBytes};
@@ -162,7 +162,8 @@ impl Intake {
         };
         for &(client, incarnation, status) in &self.turned_away {
             let mut record = AckRecord::new_zeroed();
-            (record.client, record.incarnation, record.status) = (client.into(), incarnation.into(), status as u8);
+            (record.client, record.incarnation, record.status) =
+                (client.into(), incarnation.into(), status as u8);
             add(record, out);
         }
         for &at in &self.due {

@@ -106,7 +106,11 @@ impl Process for Learner {
     fn timer(&mut self, now: Nanos, timer: usize, out: &mut Outbox) {
         if timer == HEARTBEAT {
             // Without a leader's word since the start, ask again soon: it may have been lost.
-            let wait = if self.curious { self.setup.heartbeat.min(200 * crate::limits::MS) } else { self.setup.heartbeat };
+            let wait = if self.curious {
+                self.setup.heartbeat.min(200 * crate::limits::MS)
+            } else {
+                self.setup.heartbeat
+            };
             self.identity.hello(if self.curious { flags::ASK } else { 0 }, out);
             self.reader.asked();
             out.arm(HEARTBEAT, now + wait);

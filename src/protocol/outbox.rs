@@ -55,7 +55,9 @@ impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Notice::Campaign { ballot } => write!(f, "campaigning with ballot {ballot}"),
-            Notice::Leading { ballot, from } => write!(f, "leading in ballot {ballot}, from instance {from} on"),
+            Notice::Leading { ballot, from } => {
+                write!(f, "leading in ballot {ballot}, from instance {from} on")
+            }
             Notice::Following { ballot } => write!(f, "following P{} in ballot {ballot}", ballot.proposer()),
             Notice::Deposed { own, by } => write!(f, "ballot {own} gives way to {by}"),
             Notice::Suspected { proposer } => write!(f, "nothing heard from P{proposer}: taking it for dead"),
@@ -72,7 +74,9 @@ impl fmt::Display for Notice {
             }
             Notice::Keeping { role, id } => write!(f, "{role} {id} keeps up again"),
             Notice::Full => f.write_str("memory for accepted values is full: refusing new ones"),
-            Notice::SessionEnded { client } => write!(f, "client {client} sent a value over 1 MiB: session ended"),
+            Notice::SessionEnded { client } => {
+                write!(f, "client {client} sent a value over 1 MiB: session ended")
+            }
         }
     }
 }

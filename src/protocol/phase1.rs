@@ -58,7 +58,13 @@ impl Phase1 {
     }
 
     /// A 1b came. Returns from where on this acceptor must be asked for more, if it must.
-    pub fn answer(&mut self, acceptor: usize, address: SocketAddrV4, body: &Phase1b, runs: &[Run]) -> Option<u64> {
+    pub fn answer(
+        &mut self,
+        acceptor: usize,
+        address: SocketAddrV4,
+        body: &Phase1b,
+        runs: &[Run],
+    ) -> Option<u64> {
         if body.ballot.get() != self.ballot {
             return None;
         }

@@ -4,6 +4,11 @@
 //! then proposes what clients submit. It gives way as soon as an *acceptor*, or another leader's decision, shows a higher ballot:
 //! so it never announces a decision of a ballot higher than its own, which [`super::window`] relies on.
 
+mod campaign;
+mod pipeline;
+mod repair;
+mod standing;
+
 use super::catch_up::{CatchUp, Step};
 use super::election::Election;
 use super::flow::{Flow, Reader, cost};
@@ -23,8 +28,8 @@ use crate::limits::{
 };
 use core::net::SocketAddrV4;
 use wire::{
-    Ack, Ballot, Body, EntryHeader, Fetch, HEADER_LEN, Heartbeat, Hello, Packet, Phase1a, Phase2a, RANGES_MAX, Range,
-    RangeRecord, Role, Value, Watermark, batch_room, entry_room, flags,
+    Ack, Ballot, Body, EntryHeader, Fetch, HEADER_LEN, Heartbeat, Hello, Packet, Phase1a, Phase2a,
+    RANGES_MAX, Range, RangeRecord, Role, Value, Watermark, batch_room, entry_room, flags,
 };
 use zerocopy::IntoBytes;
 
@@ -196,508 +201,6 @@ impl Proposer {
         self.election.should_lead(self.unfit, self.ready())
     }
 
-    // ------------------------------------------------------------------ following and giving way
-
-    /// An acceptor or another leader showed this ballot: if it is higher than ours, ours is over.
-    fn outranked(&mut self, now: Nanos, by: Ballot, out: &mut Outbox) {
-        self.highest = self.highest.max(by);
-        if self.stage != Stage::Following && by > self.ballot {
-            out.notice(Notice::Deposed { own: self.ballot, by });
-            self.follow(now, out);
-        }
-    }
-
-    fn follow(&mut self, now: Nanos, out: &mut Outbox) {
-        self.stage = Stage::Following;
-        (self.open, self.announced, self.timer_frontier) = (false, false, None);
-        self.intake.clear();
-        self.progress = now;
-        // Two that depose each other again and again give each other more time each time.
-        self.deposed = if now < self.deposed_at + self.setup.suspect { (self.deposed + 1).min(6) } else { 0 };
-        self.deposed_at = now;
-        self.campaign_at = now + (self.random.between(5 * MS, 30 * MS) << self.deposed);
-        out.disarm(RETRANSMIT);
-        out.disarm(FLOW);
-        out.arm(CAMPAIGN, self.campaign_at);
-    }
-
-    /// A packet of another proposer that leads `ballot`.
-    fn led(&mut self, ballot: Ballot, from: SocketAddrV4, out: &mut Outbox) {
-        self.reader.heard(ballot, from);
-        if ballot > self.followed && self.stage == Stage::Following {
-            self.followed = ballot;
-            out.notice(Notice::Following { ballot });
-        }
-    }
-
-    fn heartbeat(&self, to: To, ask: u8, out: &mut Outbox) {
-        let mut flags = ask;
-        flags |= if self.stage == Stage::Leading { flags::LEADING } else { 0 };
-        flags |= if self.unfit { flags::UNFIT } else { 0 };
-        flags |= if self.ready() { flags::READY } else { 0 };
-        let body = Heartbeat { ballot: self.highest.into(), decided_until: self.decided_until().into() };
-        out.send_flagged(to, flags, &body, &[]);
-    }
-
-    fn watermark(&mut self, to: To, flags: u8, out: &mut Outbox) {
-        let decided_until = self.decided_until();
-        let body = Watermark {
-            ballot: self.ballot.into(),
-            decided_until: decided_until.into(),
-            proposed_until: self.sent_until.max(decided_until).into(),
-        };
-        out.send_flagged(to, flags, &body, &[]);
-    }
-
-    /// Bit i: the i-th acceptor was heard lately.
-    fn heard(&self, now: Nanos) -> u16 {
-        let lately = |seen: &&Seen| now.saturating_sub(seen.heard) < self.setup.suspect;
-        (0..ACCEPTORS_MAX).filter(|at| self.seen[*at].as_ref().filter(lately).is_some()).fold(0, |bits, at| bits | 1 << at)
-    }
-
-    fn announce(&self, now: Nanos, leading: u8, out: &mut Outbox) {
-        let body = Ack { ballot: self.ballot.into(), heard: self.heard(now).into(), reserved: 0.into() };
-        out.send_flagged(To::Group(Role::Client), leading, &body, &[]);
-    }
-
-    // ------------------------------------------------------------------ phase 1
-
-    fn campaign(&mut self, now: Nanos, out: &mut Outbox) {
-        let round = self.highest.round() + 1;
-        if round > Ballot::ROUND_MAX {
-            return;
-        }
-        self.ballot = Ballot::new(round, self.setup.me.id, self.setup.me.incarnation);
-        self.highest = self.ballot;
-        self.stage = Stage::Preparing;
-        self.announced = false;
-        self.progress = now;
-        self.recover_until = 0;
-        out.notice(Notice::Campaign { ballot: self.ballot });
-        self.heartbeat(To::Group(Role::Proposer), 0, out);
-        self.prepare(now, self.window.frontier(), out);
-    }
-
-    /// Reads a page of phase 1, from this instance on.
-    fn prepare(&mut self, now: Nanos, from: u64, out: &mut Outbox) {
-        self.stage = Stage::Preparing;
-        self.phase1.begin(self.ballot, from);
-        self.fetched = None;
-        self.ask_promises(out);
-        out.arm(RETRANSMIT, now + self.rto.timeout());
-    }
-
-    fn ask_promises(&mut self, out: &mut Outbox) {
-        let ballot = self.ballot.into();
-        let mut everybody = false;
-        for unanswered in self.phase1.unanswered(self.acceptors.len()) {
-            match unanswered {
-                Some((address, from)) => out.send(To::Peer(address), &Phase1a { ballot, from: from.into() }, &[]),
-                None => everybody = true,
-            }
-        }
-        if everybody {
-            let from = self.phase1.from().into();
-            out.send(To::Group(Role::Acceptor), &Phase1a { ballot, from }, &[]);
-        }
-    }
-
-    /// Goes on with phase 1 as far as what has come allows.
-    fn prepared(&mut self, now: Nanos, out: &mut Outbox) {
-        if !self.phase1.quorum() {
-            return;
-        }
-        let frontier = self.window.frontier();
-        let Some((complete, _)) = self.phase1.complete_until() else { return };
-        self.window.heard(complete);
-        if complete > frontier {
-            return; // learn first; see `catch_up_turn`
-        }
-        if frontier > self.phase1.from() {
-            self.prepare(now, frontier, out);
-            return;
-        }
-        if complete < self.window.history() {
-            // Between the two lie decided instances that no acceptor of the quorum knows decided, and that we do not hold
-            // any more. Running them once more gives the same values, and lets everybody know.
-            self.window.rewind(complete);
-            self.prepare(now, complete, out);
-            return;
-        }
-        let missing = self.unresolved();
-        if missing.is_empty() {
-            self.lead(now, out);
-        } else if self.fetched != Some(frontier) {
-            self.fetched = Some(frontier);
-            self.fetch_accepted(&missing, out);
-        }
-    }
-
-    /// Instances of the page whose batch must be proposed again and is not at hand.
-    fn unresolved(&self) -> heapless::Vec<Range, RANGES_MAX> {
-        let mut ranges: heapless::Vec<Range, RANGES_MAX> = heapless::Vec::new();
-        for instance in self.window.frontier()..self.phase1.end() {
-            let best = self.phase1.best(instance);
-            let known = self.window.held(instance) == Some(best) || self.window.decided(instance).is_some();
-            if best.is_zero() || known {
-                continue;
-            }
-            if !append(&mut ranges, instance) {
-                break;
-            }
-        }
-        ranges
-    }
-
-    /// Asks the acceptors that told of them for the batches of these instances.
-    fn fetch_accepted(&mut self, missing: &[Range], out: &mut Outbox) {
-        self.fetch_turn += 1;
-        for at in 0..self.acceptors.len() {
-            let mut wanted = RangeSet::default();
-            let mut address = None;
-            for instance in missing.iter().flat_map(|range| range.first..range.until).take(RANGES_MAX) {
-                if let Some((holder, to)) = self.phase1.holder(instance, self.fetch_turn)
-                    && holder == at
-                {
-                    address = Some(to);
-                    wanted.insert(instance);
-                }
-            }
-            if let Some(address) = address {
-                let body = Fetch::new(self.ballot, self.setup.address);
-                out.send(To::Peer(address), &body, &[wanted.records().as_bytes()]);
-            }
-        }
-    }
-
-    /// The page is known: proposes again what was accepted, no-ops where nothing was [Lamport01 §3].
-    fn lead(&mut self, now: Nanos, out: &mut Outbox) {
-        let frontier = self.window.frontier();
-        let end = self.phase1.end();
-        for instance in frontier..end {
-            let found = !self.phase1.best(instance).is_zero() || self.window.decided(instance).is_some();
-            if found {
-                self.window.repropose(instance, self.ballot);
-            } else {
-                self.window.open(instance, self.ballot);
-            }
-        }
-        if self.recover_until == 0 {
-            out.notice(Notice::Leading { ballot: self.ballot, from: frontier });
-        }
-        (self.proposed, self.sent_until, self.open) = (end.max(frontier), frontier, false);
-        self.recover_until = self.phase1.top().max(frontier);
-        self.measured_until = frontier;
-        self.stage = Stage::Leading;
-        self.progress = now;
-        self.timer_frontier = None;
-        self.flow.begin(frontier);
-        out.disarm(RETRANSMIT);
-    }
-
-    // ------------------------------------------------------------------ phase 2
-
-    /// Appends a client's entry to the batch that is being filled. `false` when the pipeline is full.
-    fn log(
-        (window, proposed, open): (&mut Window, &mut u64, &mut bool),
-        ballot: Ballot,
-        entry: Submitted<'_>,
-    ) -> bool {
-        let header = EntryHeader::new(entry.client, entry.incarnation, entry.number, entry.piece.len());
-        for _ in 0..2 {
-            if !*open {
-                if *proposed - window.frontier() >= PIPELINE {
-                    return false;
-                }
-                window.open(*proposed, ballot);
-                *open = true;
-            }
-            if window.append(*proposed, [header.as_bytes(), entry.piece]) {
-                return true;
-            }
-            (*proposed, *open) = (*proposed + 1, false);
-        }
-        unreachable!("an entry of a packet fits an empty batch");
-    }
-
-    fn send_2a(&mut self, now: Nanos, instance: u64, out: &mut Outbox) -> usize {
-        let decided_until = self.decided_until();
-        self.told = (decided_until, 0);
-        self.window.mark_sent(instance, now);
-        let bytes = self.window.bytes(instance).expect("what is proposed is held");
-        let length = HEADER_LEN + size_of::<Phase2a>() + bytes.len();
-        out.send(To::Group(Role::Acceptor), &Phase2a::new(instance, decided_until, self.ballot.round()), &[bytes]);
-        length
-    }
-
-    fn leading(&mut self, now: Nanos, out: &mut Outbox) {
-        let frontier = self.window.frontier();
-        if frontier >= self.proposed && self.recover_until > frontier {
-            self.prepare(now, frontier, out); // the next page
-            return;
-        }
-        if frontier >= self.recover_until && !core::mem::replace(&mut self.announced, true) {
-            self.announce(now, flags::LEADING, out);
-            self.watermark(To::Group(Role::Acceptor), 0, out);
-        }
-        let slots = (&mut self.window, &mut self.proposed, &mut self.open);
-        let ballot = self.ballot;
-        self.intake.drain_all({
-            let (window, proposed, open) = slots;
-            move |entry| Proposer::log((&mut *window, &mut *proposed, &mut *open), ballot, entry)
-        });
-        if self.open && self.proposed - frontier < NAGLE_INSTANCES {
-            (self.proposed, self.open) = (self.proposed + 1, false);
-        }
-        self.send_missed(now, out);
-        self.send_new(now, out);
-        let heard = self.heard(now);
-        let free = PIPELINE.saturating_sub(self.proposed - frontier);
-        let limits = (self.space, free, self.setup.layout.packet);
-        self.intake.acknowledge(now, &self.sessions, (self.ballot, heard), limits, out);
-        self.set_timers(now, out);
-    }
-
-    fn send_new(&mut self, now: Nanos, out: &mut Outbox) {
-        if self.sent_until == self.proposed {
-            out.disarm(FLOW);
-            return;
-        }
-        let mut credit = self.flow.credit(now, out);
-        while self.sent_until < self.proposed {
-            let length = self.window.bytes(self.sent_until).map_or(0, <[u8]>::len) + HEADER_LEN + size_of::<Phase2a>();
-            if cost(length) > credit {
-                out.arm(FLOW, now + Flow::AGAIN);
-                return;
-            }
-            if out.room() < 256 {
-                out.again();
-                return;
-            }
-            credit -= cost(length);
-            self.send_2a(now, self.sent_until, out);
-            self.flow.sent(self.sent_until, length);
-            self.sent_until += 1;
-        }
-        out.disarm(FLOW);
-    }
-
-    /// Sends again at once what an acceptor must have missed: it voted for a later instance, not for this one.
-    fn send_missed(&mut self, now: Nanos, out: &mut Outbox) {
-        let frontier = self.window.frontier();
-        let top = self.window.tally.top(self.ballot).min(self.sent_until).min(frontier + MISSED_SCAN);
-        let patience = self.rto.round_trip() * 3 / 2;
-        for instance in frontier..top {
-            let late = self.window.sent(instance).is_some_and(|(at, _)| now.saturating_sub(at) > patience);
-            if late
-                && self.window.tally.missed(self.ballot, instance)
-                && self.window.tally.count(self.ballot, instance) < self.acceptors.majority()
-            {
-                self.send_2a(now, instance, out);
-            }
-        }
-    }
-
-    fn set_timers(&mut self, now: Nanos, out: &mut Outbox) {
-        let frontier = self.window.frontier();
-        if self.sent_until == frontier {
-            self.timer_frontier = None;
-            out.disarm(RETRANSMIT);
-        } else if self.timer_frontier.is_none() {
-            self.timer_frontier = Some(frontier);
-            out.arm(RETRANSMIT, now + self.rto.timeout());
-        }
-        if self.told.0 < self.decided_until() {
-            self.told = (self.decided_until(), 0);
-            self.idle_set = false;
-        }
-        if !self.idle_set && self.told.1 < IDLE_DELAYS.len() && self.sent_until == frontier {
-            self.idle_set = true;
-            out.arm(IDLE, now + IDLE_DELAYS[self.told.1]);
-        }
-    }
-
-    fn retransmit(&mut self, now: Nanos, out: &mut Outbox) {
-        match self.stage {
-            Stage::Following => {}
-            Stage::Preparing => {
-                self.rto.expired();
-                if self.phase1.quorum() {
-                    self.fetched = None;
-                } else {
-                    self.ask_promises(out);
-                }
-                out.arm(RETRANSMIT, now + self.rto.timeout());
-            }
-            Stage::Leading => {
-                let frontier = self.window.frontier();
-                if self.timer_frontier.take().is_some_and(|then| then < frontier) {
-                    self.rto.progress();
-                    return; // set again by the turn
-                }
-                self.rto.expired();
-                let majority = self.acceptors.majority();
-                let mut left = RESEND;
-                for instance in frontier..self.sent_until.min(frontier + MISSED_SCAN) {
-                    if left > 0 && self.window.tally.count(self.ballot, instance) < majority {
-                        left -= 1;
-                        self.send_2a(now, instance, out);
-                    }
-                }
-                if left == RESEND {
-                    self.watermark(To::Group(Role::Acceptor), flags::ASK, out);
-                }
-            }
-        }
-    }
-
-    // ------------------------------------------------------------------ catching up, and helping others to
-
-    fn catch_up_turn(&mut self, now: Nanos, out: &mut Outbox) {
-        let (frontier, known) = (self.window.frontier(), self.window.known());
-        let quorum = self.stage == Stage::Preparing && self.phase1.quorum();
-        if self.stage == Stage::Leading || self.stage == Stage::Preparing && !quorum {
-            out.disarm(CATCH_UP);
-            return;
-        }
-        match self.catch_up.step(now, frontier, known, out) {
-            Step::Nothing => out.disarm(CATCH_UP),
-            Step::Wait(until) => out.arm(CATCH_UP, until),
-            Step::Ask { until } => {
-                let missing = records(&self.window.missing::<RANGES_MAX>(until));
-                let source = self.phase1.complete_until().filter(|(complete, _)| quorum && *complete > frontier);
-                if missing.is_empty() {
-                    // Everything is held and waits for votes or a watermark.
-                } else if let Some((_, acceptor)) = source {
-                    let body = Fetch::new(Ballot::ZERO, self.setup.address);
-                    out.send(To::Peer(acceptor), &body, &[missing.as_bytes()]);
-                } else {
-                    let body = wire::CatchUp { have_until: frontier.into() };
-                    out.send(To::Group(Role::Proposer), &body, &[missing.as_bytes()]);
-                }
-                if let Some(deadline) = self.catch_up.deadline() {
-                    out.arm(CATCH_UP, deadline);
-                }
-            }
-        }
-    }
-
-    /// Somebody misses decided instances. Recent ones come from here, older ones from an acceptor.
-    fn repair(
-        &mut self,
-        now: Nanos,
-        from: SocketAddrV4,
-        packet: &Packet<'_>,
-        ranges: &[RangeRecord],
-        out: &mut Outbox,
-    ) {
-        if self.stage != Stage::Leading {
-            return;
-        }
-        let decided_until = self.decided_until();
-        let mut elsewhere = RangeSet::default();
-        for range in RangeRecord::all(ranges) {
-            for instance in range.first..range.until.min(decided_until).min(range.first + crate::limits::CATCH_UP_MAX) {
-                let Some((ballot, bytes)) = self.window.decided(instance) else {
-                    if elsewhere.accepts(instance) {
-                        elsewhere.insert(instance);
-                    }
-                    continue;
-                };
-                // What a learner misses others may miss as well: all of them listen to their group. Who is far behind
-                // is served alone.
-                let shared = packet.sender.role == Role::Learner && decided_until - instance < NEARLY;
-                let recently = self.window.sent(instance).is_some_and(|(at, _)| now.saturating_sub(at) < MS);
-                if self.repairs >= REPAIR_BURST || out.room() < 128 || shared && recently {
-                    continue;
-                }
-                let body = Value { instance: instance.into(), ballot: ballot.into() };
-                let to = if shared { To::Group(Role::Learner) } else { To::Peer(from) };
-                out.send_flagged(to, flags::DECIDED, &body, &[bytes]);
-                self.repairs += 1;
-                self.window.mark_sent(instance, now);
-            }
-        }
-        if let Some(first) = elsewhere.ranges().first() {
-            self.delegate(now, (from, packet), (first.first, &elsewhere), out);
-        }
-    }
-
-    /// Hands a request for older instances to an acceptor, another one each time.
-    fn delegate(
-        &mut self,
-        now: Nanos,
-        (from, packet): (SocketAddrV4, &Packet<'_>),
-        (first, ranges): (u64, &RangeSet),
-        out: &mut Outbox,
-    ) {
-        let count = self.acceptors.len();
-        let asker = (packet.sender.role == Role::Acceptor).then(|| self.acceptors.index(packet.sender.id)).flatten();
-        let fit = |at: &usize| {
-            let seen = self.seen[*at].filter(|seen| now.saturating_sub(seen.heard) < self.setup.suspect * 2);
-            Some(*at) != asker && seen.is_some_and(|seen| seen.complete_until > first)
-        };
-        let chosen = (0..count).map(|at| (at + self.fetch_turn) % count).find(fit);
-        self.fetch_turn += 1;
-        match chosen.and_then(|at| self.seen[at]) {
-            Some(seen) => {
-                self.orphaned = None;
-                let body = Fetch::new(Ballot::ZERO, from);
-                out.send(To::Peer(seen.address), &body, &[ranges.records().as_bytes()]);
-            }
-            None => {
-                // Decided, but nobody at hand knows it and holds it. If that lasts, a new ballot finds it again.
-                self.orphaned.get_or_insert(now);
-            }
-        }
-    }
-
-    // ------------------------------------------------------------------ fitness
-
-    fn judge_self(&mut self, now: Nanos, out: &mut Outbox) {
-        let work = match self.stage {
-            Stage::Following => false,
-            Stage::Preparing => true,
-            Stage::Leading => self.sent_until > self.window.frontier(),
-        };
-        if !work {
-            self.progress = now;
-        }
-        if !self.unfit && now.saturating_sub(self.progress) >= self.setup.suspect {
-            self.unfit = true;
-            self.unfit_until = now + (self.setup.suspect << self.unfit_times.min(4));
-            self.unfit_times += 1;
-            out.notice(Notice::Unfit);
-            self.heartbeat(To::Group(Role::Proposer), 0, out);
-        }
-        if self.unfit {
-            if self.stage == Stage::Following {
-                out.send_flagged(To::Group(Role::Acceptor), flags::ASK, &Hello { answered: 0.into() }, &[]);
-            }
-            let hears = self.heard(now).count_ones() as usize >= self.acceptors.majority();
-            if now >= self.unfit_until && hears && self.stage == Stage::Following {
-                self.fit(out);
-            }
-        }
-        if self.stage != Stage::Following && !self.leads() && !self.should_lead() {
-            self.follow(now, out);
-        }
-        if self.stage == Stage::Leading && self.unfit && !self.should_lead() {
-            self.follow(now, out);
-        }
-        if self.orphaned.is_some_and(|since| now.saturating_sub(since) >= self.setup.suspect) && self.leads() {
-            self.orphaned = None;
-            self.follow(now, out);
-        }
-    }
-
-    fn fit(&mut self, out: &mut Outbox) {
-        if core::mem::take(&mut self.unfit) {
-            out.notice(Notice::Fit);
-            self.heartbeat(To::Group(Role::Proposer), 0, out);
-        }
-    }
-
     fn apply_decided(&mut self, now: Nanos, out: &mut Outbox) {
         let before = self.window.frontier();
         while let Some(instance) = self.window.advance() {
@@ -775,7 +278,8 @@ impl Proposer {
         };
         let (window, proposed, open) = (&mut self.window, &mut self.proposed, &mut self.open);
         let ballot = self.ballot;
-        let log = |entry: Submitted<'_>| Proposer::log((&mut *window, &mut *proposed, &mut *open), ballot, entry);
+        let log =
+            |entry: Submitted<'_>| Proposer::log((&mut *window, &mut *proposed, &mut *open), ballot, entry);
         self.intake.submit(now, entry, &self.sessions, log);
     }
 }
@@ -843,7 +347,9 @@ impl Process for Proposer {
                     out.send(To::Peer(from), &Phase1a { ballot: self.ballot.into(), from: more.into() }, &[]);
                 }
             }
-            Body::Nack(body) if body.refused.get() == self.ballot => self.outranked(now, body.promised.get(), out),
+            Body::Nack(body) if body.refused.get() == self.ballot => {
+                self.outranked(now, body.promised.get(), out)
+            }
             Body::Value(body, batch) => {
                 let (instance, ballot) = (body.instance.get(), body.ballot.get());
                 if packet.has(flags::DECIDED) {
@@ -865,7 +371,9 @@ impl Process for Proposer {
                 self.flow.heard(now, packet.sender, &body.room, out);
             }
             Body::Hello(_)
-                if self.stage == Stage::Leading && packet.sender.role == Role::Learner && packet.has(flags::ASK) =>
+                if self.stage == Stage::Leading
+                    && packet.sender.role == Role::Learner
+                    && packet.has(flags::ASK) =>
             {
                 self.watermark(To::Peer(from), flags::ASK, out);
             }
@@ -900,7 +408,9 @@ impl Process for Proposer {
                     self.watermark(To::Group(Role::Acceptor), 0, out);
                 }
             }
-            FLOW if self.stage == Stage::Leading => self.watermark(To::Group(Role::Acceptor), flags::ASK, out),
+            FLOW if self.stage == Stage::Leading => {
+                self.watermark(To::Group(Role::Acceptor), flags::ASK, out)
+            }
             _ => {}
         }
     }

@@ -97,7 +97,8 @@ impl Tally {
         if older || ballot < votes.ballot {
             return false;
         }
-        (votes.heard, votes.incarnation, votes.sequence, votes.ballot) = (true, incarnation, sequence, ballot);
+        (votes.heard, votes.incarnation, votes.sequence, votes.ballot) =
+            (true, incarnation, sequence, ballot);
         votes.ranges.clear();
         votes.ranges.extend(ranges.take(RANGES_MAX));
         true
@@ -127,7 +128,9 @@ impl Tally {
 
     /// Whether some acceptor has voted for a later instance in this ballot, but not for this one: it missed it.
     pub fn missed(&self, ballot: Ballot, instance: u64) -> bool {
-        self.votes.iter().any(|votes| votes.top(ballot) > instance && votes.range_at(ballot, instance).is_none())
+        self.votes
+            .iter()
+            .any(|votes| votes.top(ballot) > instance && votes.range_at(ballot, instance).is_none())
     }
 
     /// One past the highest instance that any acceptor voted for in this ballot.

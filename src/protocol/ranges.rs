@@ -36,7 +36,10 @@ impl RangeSet {
     /// Whether [`RangeSet::insert`] would succeed.
     pub fn accepts(&self, instance: u64) -> bool {
         !self.ranges.is_full()
-            || self.ranges.iter().any(|r| r.contains(instance) || r.until == instance || r.first == instance + 1)
+            || self
+                .ranges
+                .iter()
+                .any(|r| r.contains(instance) || r.until == instance || r.first == instance + 1)
     }
 
     /// Drops every instance below.

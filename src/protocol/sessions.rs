@@ -128,7 +128,11 @@ mod tests {
         assert_eq!(sessions.apply(&entry(1, 6, 0, b"x\n")), Verdict::Deliver { fresh: true });
         assert_eq!(sessions.partial, 0);
         assert_eq!(sessions.apply(&entry(1, 5, 1, b"ue\n")), Verdict::Superseded);
-        assert_eq!(sessions.apply(&entry(2, 5, 0, b"y\n")), Verdict::Deliver { fresh: true }, "others are untouched");
+        assert_eq!(
+            sessions.apply(&entry(2, 5, 0, b"y\n")),
+            Verdict::Deliver { fresh: true },
+            "others are untouched"
+        );
     }
 
     #[test]

@@ -76,7 +76,13 @@ impl Store {
     ///
     /// # Errors
     /// See [`Refused`]; then nothing has changed.
-    pub fn put(&mut self, instance: u64, ballot: Ballot, batch: Batch<'_>, decided: bool) -> Result<(), Refused> {
+    pub fn put(
+        &mut self,
+        instance: u64,
+        ballot: Ballot,
+        batch: Batch<'_>,
+        decided: bool,
+    ) -> Result<(), Refused> {
         let bytes = batch.as_bytes();
         let mut place = self.place(instance).copied().unwrap_or(NOTHING);
         let known = !place.ballot.is_zero();
@@ -94,7 +100,8 @@ impl Store {
         }
         place.decided |= decided;
         let chunk = self.chunks.entry(instance / CHUNK);
-        chunk.or_insert_with(|| vec![NOTHING; CHUNK as usize].into_boxed_slice())[(instance % CHUNK) as usize] = place;
+        chunk.or_insert_with(|| vec![NOTHING; CHUNK as usize].into_boxed_slice())
+            [(instance % CHUNK) as usize] = place;
         self.top = self.top.max(instance + 1);
         Ok(())
     }

@@ -25,7 +25,8 @@ struct Slot {
     sends: u16,
 }
 
-const EMPTY: Slot = Slot { instance: u64::MAX, ballot: Ballot::ZERO, length: 0, decided: false, sent: 0, sends: 0 };
+const EMPTY: Slot =
+    Slot { instance: u64::MAX, ballot: Ballot::ZERO, length: 0, decided: false, sent: 0, sends: 0 };
 
 pub struct Window {
     room: usize,

@@ -147,18 +147,12 @@ pub(crate) trait View: FromBytes + KnownLayout + Immutable + Unaligned {}
 impl<T: FromBytes + KnownLayout + Immutable + Unaligned> View for T {}
 
 /// Splits the bytes after the header into the fixed body and its tail.
-pub(crate) fn fixed<'a, T: View>(
-    bytes: &'a [u8],
-    name: &'static str,
-) -> Result<(&'a T, &'a [u8]), Refusal> {
+pub(crate) fn fixed<'a, T: View>(bytes: &'a [u8], name: &'static str) -> Result<(&'a T, &'a [u8]), Refusal> {
     T::ref_from_prefix(bytes).map_err(|_| Refusal::Body(name))
 }
 
 /// The tail as a whole number of records.
-pub(crate) fn records<'a, T: View>(
-    tail: &'a [u8],
-    name: &'static str,
-) -> Result<&'a [T], Refusal> {
+pub(crate) fn records<'a, T: View>(tail: &'a [u8], name: &'static str) -> Result<&'a [T], Refusal> {
     <[T]>::ref_from_bytes(tail).map_err(|_| Refusal::Body(name))
 }
 

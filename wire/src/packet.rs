@@ -14,7 +14,8 @@ use crate::kinds::value::Value;
 use crate::kinds::watermark::Watermark;
 use crate::kinds::{FixedBody, Kind, flags};
 use crate::{
-    Batch, ENTRY_OVERHEAD, HEADER_LEN, Header, MAGIC, RANGES_MAX, RangeRecord, Refusal, Role, Sender, VERSION, tag,
+    Batch, ENTRY_OVERHEAD, HEADER_LEN, Header, MAGIC, RANGES_MAX, RangeRecord, Refusal, Role, Sender,
+    VERSION, tag,
 };
 use core::fmt;
 use zerocopy::{FromBytes, IntoBytes};
@@ -24,7 +25,8 @@ pub const PACKET_MAX: usize = 9216 - 28;
 /// The packet length of the smallest `mtu` allowed, 1280: every kind fits with a full tail of ranges or runs.
 pub const PACKET_MIN: usize = 1280 - 28;
 
-const _: () = assert!(HEADER_LEN + size_of::<Phase2b>() + RANGES_MAX * size_of::<RangeRecord>() <= PACKET_MIN);
+const _: () =
+    assert!(HEADER_LEN + size_of::<Phase2b>() + RANGES_MAX * size_of::<RangeRecord>() <= PACKET_MIN);
 const _: () = assert!(HEADER_LEN + size_of::<Phase1b>() + RUNS_MAX * size_of::<Run>() <= PACKET_MIN);
 // A batch that was proposed must fit a repair, too: the same batch travels in 2a and in value packets.
 const _: () = assert!(size_of::<Phase2a>() == size_of::<Value>());

@@ -75,7 +75,9 @@ impl AckRecord {
     pub fn top(&self) -> u64 {
         let received = self.received_until.get();
         let last = self.beyond.iter().rposition(|byte| *byte != 0);
-        last.map_or(received, |at| received + 1 + at as u64 * 8 + (8 - self.beyond[at].leading_zeros() as u64))
+        last.map_or(received, |at| {
+            received + 1 + at as u64 * 8 + (8 - self.beyond[at].leading_zeros() as u64)
+        })
     }
 }
 

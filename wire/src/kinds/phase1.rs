@@ -90,7 +90,10 @@ impl Phase1b {
             demand(run.ballot.get() <= body.ballot.get(), "accepted above the promise")?;
             end = range.until;
         }
-        demand(end <= body.until.get() && end <= body.top.get().max(body.from.get()), "runs beyond their page")?;
+        demand(
+            end <= body.until.get() && end <= body.top.get().max(body.from.get()),
+            "runs beyond their page",
+        )?;
         Ok((body, runs))
     }
 

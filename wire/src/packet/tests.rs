@@ -4,8 +4,8 @@ use super::*;
 use crate::kinds::ack::Status;
 use crate::kinds::report::Room;
 use crate::{Ballot, EntryHeader, Range};
-use std::fmt::Write;
 use core::net::SocketAddrV4;
+use std::fmt::Write;
 use zerocopy::FromZeros;
 
 const LAYOUT: Layout = Layout { packet: 1472, cluster: 0xC1C2_C3C4 };
@@ -59,9 +59,24 @@ fn examples() -> Vec<Vec<u8>> {
         sealed(proposer, 0, &Phase2a::new(8, 5, 3), &[]),
         sealed(acceptor, 0, &votes(ballot), &[ranges.as_bytes()]),
         sealed(acceptor, 0, &Nack { refused: older.into(), promised: ballot.into() }, &[]),
-        sealed(proposer, flags::READY | flags::LEADING, &Heartbeat { ballot: ballot.into(), decided_until: 9.into() }, &[]),
-        sealed(proposer, flags::UNFIT | flags::ASK, &Heartbeat { ballot: Ballot::ZERO.into(), decided_until: 0.into() }, &[]),
-        sealed(proposer, flags::ASK, &Watermark { ballot: ballot.into(), decided_until: 9.into(), proposed_until: 11.into() }, &[]),
+        sealed(
+            proposer,
+            flags::READY | flags::LEADING,
+            &Heartbeat { ballot: ballot.into(), decided_until: 9.into() },
+            &[],
+        ),
+        sealed(
+            proposer,
+            flags::UNFIT | flags::ASK,
+            &Heartbeat { ballot: Ballot::ZERO.into(), decided_until: 0.into() },
+            &[],
+        ),
+        sealed(
+            proposer,
+            flags::ASK,
+            &Watermark { ballot: ballot.into(), decided_until: 9.into(), proposed_until: 11.into() },
+            &[],
+        ),
         sealed(learner, 0, &CatchUp { have_until: 3.into() }, &[ranges.as_bytes()]),
         sealed(proposer, 0, &Fetch::new(Ballot::ZERO, to), &[ranges.as_bytes()]),
         sealed(proposer, 0, &Fetch::new(ballot, to), &[ranges[..1].as_bytes()]),
@@ -105,9 +120,15 @@ fn every_kind_keeps_its_bytes_and_its_words() {
         std::fs::write(path, &now).unwrap();
     }
     let golden = std::fs::read_to_string(path).unwrap_or_default();
-    assert_eq!(now, golden, "the wire format changed: raise VERSION, then UPDATE_GOLDEN=1 cargo test -p wire");
+    assert_eq!(
+        now, golden,
+        "the wire format changed: raise VERSION, then UPDATE_GOLDEN=1 cargo test -p wire"
+    );
     for kind in Kind::ALL {
-        assert!(golden.contains(&format!(" {kind} ")) || golden.contains(&format!(" {kind}\n")), "no example of {kind}");
+        assert!(
+            golden.contains(&format!(" {kind} ")) || golden.contains(&format!(" {kind}\n")),
+            "no example of {kind}"
+        );
     }
 }
 
@@ -165,7 +186,10 @@ fn well_tagged_nonsense_is_refused_or_printed_but_never_panics() {
             }
         }
     }
-    assert!(accepted > 1000 && refused > 1000, "{accepted} accepted, {refused} refused: the test tests nothing");
+    assert!(
+        accepted > 1000 && refused > 1000,
+        "{accepted} accepted, {refused} refused: the test tests nothing"
+    );
 }
 
 #[test]

@@ -1,0 +1,114 @@
+//! How this proposer stands: following, giving way, telling others, judging itself. Liveness only.
+
+use super::*;
+
+impl Proposer {
+    /// An acceptor or another leader showed this ballot: if it is higher than ours, ours is over.
+    pub(super) fn outranked(&mut self, now: Nanos, by: Ballot, out: &mut Outbox) {
+        self.highest = self.highest.max(by);
+        if self.stage != Stage::Following && by > self.ballot {
+            out.notice(Notice::Deposed { own: self.ballot, by });
+            self.follow(now, out);
+        }
+    }
+
+    pub(super) fn follow(&mut self, now: Nanos, out: &mut Outbox) {
+        self.stage = Stage::Following;
+        (self.open, self.announced, self.timer_frontier) = (false, false, None);
+        self.intake.clear();
+        self.progress = now;
+        // Two that depose each other again and again give each other more time each time.
+        self.deposed = if now < self.deposed_at + self.setup.suspect { (self.deposed + 1).min(6) } else { 0 };
+        self.deposed_at = now;
+        self.campaign_at = now + (self.random.between(5 * MS, 30 * MS) << self.deposed);
+        out.disarm(RETRANSMIT);
+        out.disarm(FLOW);
+        out.arm(CAMPAIGN, self.campaign_at);
+    }
+
+    /// A packet of another proposer that leads `ballot`.
+    pub(super) fn led(&mut self, ballot: Ballot, from: SocketAddrV4, out: &mut Outbox) {
+        self.reader.heard(ballot, from);
+        if ballot > self.followed && self.stage == Stage::Following {
+            self.followed = ballot;
+            out.notice(Notice::Following { ballot });
+        }
+    }
+
+    pub(super) fn heartbeat(&self, to: To, ask: u8, out: &mut Outbox) {
+        let mut flags = ask;
+        flags |= if self.stage == Stage::Leading { flags::LEADING } else { 0 };
+        flags |= if self.unfit { flags::UNFIT } else { 0 };
+        flags |= if self.ready() { flags::READY } else { 0 };
+        let body = Heartbeat { ballot: self.highest.into(), decided_until: self.decided_until().into() };
+        out.send_flagged(to, flags, &body, &[]);
+    }
+
+    pub(super) fn watermark(&mut self, to: To, flags: u8, out: &mut Outbox) {
+        let decided_until = self.decided_until();
+        let body = Watermark {
+            ballot: self.ballot.into(),
+            decided_until: decided_until.into(),
+            proposed_until: self.sent_until.max(decided_until).into(),
+        };
+        out.send_flagged(to, flags, &body, &[]);
+    }
+
+    /// Bit i: the i-th acceptor was heard lately.
+    pub(super) fn heard(&self, now: Nanos) -> u16 {
+        let lately = |seen: &&Seen| now.saturating_sub(seen.heard) < self.setup.suspect;
+        (0..ACCEPTORS_MAX)
+            .filter(|at| self.seen[*at].as_ref().filter(lately).is_some())
+            .fold(0, |bits, at| bits | 1 << at)
+    }
+
+    pub(super) fn announce(&self, now: Nanos, leading: u8, out: &mut Outbox) {
+        let body = Ack { ballot: self.ballot.into(), heard: self.heard(now).into(), reserved: 0.into() };
+        out.send_flagged(To::Group(Role::Client), leading, &body, &[]);
+    }
+
+    pub(super) fn judge_self(&mut self, now: Nanos, out: &mut Outbox) {
+        let work = match self.stage {
+            Stage::Following => false,
+            Stage::Preparing => true,
+            Stage::Leading => self.sent_until > self.window.frontier(),
+        };
+        if !work {
+            self.progress = now;
+        }
+        if !self.unfit && now.saturating_sub(self.progress) >= self.setup.suspect {
+            self.unfit = true;
+            self.unfit_until = now + (self.setup.suspect << self.unfit_times.min(4));
+            self.unfit_times += 1;
+            out.notice(Notice::Unfit);
+            self.heartbeat(To::Group(Role::Proposer), 0, out);
+        }
+        if self.unfit {
+            if self.stage == Stage::Following {
+                out.send_flagged(To::Group(Role::Acceptor), flags::ASK, &Hello { answered: 0.into() }, &[]);
+            }
+            let hears = self.heard(now).count_ones() as usize >= self.acceptors.majority();
+            if now >= self.unfit_until && hears && self.stage == Stage::Following {
+                self.fit(out);
+            }
+        }
+        if self.stage != Stage::Following && !self.leads() && !self.should_lead() {
+            self.follow(now, out);
+        }
+        if self.stage == Stage::Leading && self.unfit && !self.should_lead() {
+            self.follow(now, out);
+        }
+        if self.orphaned.is_some_and(|since| now.saturating_sub(since) >= self.setup.suspect) && self.leads()
+        {
+            self.orphaned = None;
+            self.follow(now, out);
+        }
+    }
+
+    pub(super) fn fit(&mut self, out: &mut Outbox) {
+        if core::mem::take(&mut self.unfit) {
+            out.notice(Notice::Fit);
+            self.heartbeat(To::Group(Role::Proposer), 0, out);
+        }
+    }
+}
