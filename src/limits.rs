@@ -48,6 +48,10 @@ pub const PEERS_MAX: usize = 64;
 /// Receivers of 2a (acceptors, learners, followers) whose credit the leader watches; others are served unwatched.
 pub const RECEIVERS_MAX: usize = 128;
 
+/// Instances whose cost the leader remembers, to know what a receiver has not read: with the largest buffers (8 MiB granted) and
+/// the smallest packets some 6,000 may be unread. 16,384 × 8 bytes = 128 KiB (a power of two).
+pub const FLOW_INSTANCES: usize = 16384;
+
 /// Bytes of packets that one turn may send: 3 × `PIPELINE` packets would be 9 MB; a turn that wants more is continued.
 pub const OUTBOX_BYTES: usize = 4 << 20;
 

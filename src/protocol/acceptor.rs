@@ -144,6 +144,7 @@ impl Acceptor {
                     out.notice(Notice::Full);
                 }
             }
+            Err(Refused::Late) => {}
             Err(Refused::Conflict) => self.conflict = Some(instance),
         }
     }
@@ -188,8 +189,7 @@ impl Acceptor {
         }
         match self.store.put(instance, ballot, batch, true) {
             Ok(()) => self.completed(),
-            Err(Refused::Conflict) if self.store.decided(instance) => self.conflict = Some(instance),
-            Err(Refused::Conflict) => self.conflict = Some(instance),
+            Err(Refused::Late | Refused::Conflict) => self.conflict = Some(instance),
             Err(Refused::Full) => {
                 if !core::mem::replace(&mut self.full, true) {
                     out.notice(Notice::Full);

@@ -106,11 +106,11 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// For at most `pipeline` instances in flight.
-    pub fn new(pipeline: u64, suspect: Nanos) -> Flow {
+    /// Remembers the cost of the last `instances` instances: a receiver that is further behind has no credit.
+    pub fn new(instances: usize, suspect: Nanos) -> Flow {
         Flow {
             receivers: heapless::Vec::new(),
-            before: vec![0; pipeline.next_power_of_two() as usize].into_boxed_slice(),
+            before: vec![0; instances.next_power_of_two()].into_boxed_slice(),
             sent: 0,
             sent_until: 0,
             first: 0,
@@ -189,7 +189,8 @@ impl Flow {
             let at = receiver.read_until as usize & (self.before.len() - 1);
             let read = if receiver.read_until == sent_until { sent } else { self.before[at] };
             let allowed = (share(receiver.space) * receiver.share / 16).max(cost(wire::PACKET_MAX));
-            let credit = allowed.saturating_sub(sent - read);
+            let forgotten = sent_until - receiver.read_until >= self.before.len() as u64;
+            let credit = if forgotten { 0 } else { allowed.saturating_sub(sent - read) };
             if credit < cost(wire::PACKET_MAX) && now >= *receiver.stuck_since.get_or_insert(now) + PATIENCE {
                 receiver.left = true;
                 out.notice(Notice::Slow { role: receiver.role, id: receiver.id });

@@ -24,7 +24,7 @@ use super::sessions::{Sessions, Verdict};
 use super::window::Window;
 use super::{Nanos, Process, Setup};
 use crate::limits::{
-    ACCEPTORS_MAX, MS, NAGLE_INSTANCES, PIPELINE, PROPOSER_AHEAD, PROPOSER_WINDOW, REPAIR_BURST,
+    ACCEPTORS_MAX, FLOW_INSTANCES, MS, NAGLE_INSTANCES, PIPELINE, PROPOSER_AHEAD, PROPOSER_WINDOW, REPAIR_BURST,
 };
 use core::net::SocketAddrV4;
 use wire::{
@@ -140,7 +140,7 @@ impl Proposer {
             applied: 0,
             election: Election::new(setup.me.id, setup.suspect),
             phase1: Phase1::new(&acceptors),
-            flow: Flow::new(PROPOSER_AHEAD, setup.suspect),
+            flow: Flow::new(FLOW_INSTANCES, setup.suspect),
             intake: Intake::new(entry_room(setup.layout.packet)),
             catch_up: CatchUp::new(setup.seed),
             reader: Reader::default(),

@@ -38,7 +38,10 @@ const NOTHING: Place = Place { ballot: Ballot::ZERO, block: 0, offset: 0, length
 pub enum Refused {
     /// No memory is left for it.
     Full,
-    /// The instance is decided, with another batch: two values were chosen, or somebody lies.
+    /// A proposal of a ballot below the one that is stored: what a leader that was outvoted still sends.
+    Late,
+    /// Another batch is stored that was decided, or proposed in the same ballot, or in a higher one than a decision: two
+    /// values were chosen, or somebody lies.
     Conflict,
 }
 
@@ -89,10 +92,10 @@ impl Store {
         if known && self.bytes(&place) == bytes {
             place.ballot = place.ballot.max(ballot);
         } else {
-            if place.decided {
-                return Err(Refused::Conflict);
+            if known && ballot < place.ballot && !decided {
+                return Err(Refused::Late);
             }
-            if known && place.ballot == ballot {
+            if place.decided || known && ballot <= place.ballot {
                 return Err(Refused::Conflict);
             }
             let (block, offset) = self.append(bytes)?;
@@ -196,6 +199,16 @@ mod tests {
         put(&mut store, 5, Ballot::new(3, 1, 1), "new").unwrap();
         assert_eq!(store.ballot(5), Ballot::new(3, 1, 1));
         assert!(store.decided(5) && !store.decided(4) && store.get(4).is_none());
+    }
+
+    #[test]
+    fn what_an_outvoted_leader_still_sends_does_not_touch_a_decision() {
+        let mut store = Store::default();
+        let bytes = entry("chosen");
+        store.put(5, B2, Batch::parse(&bytes).unwrap(), true).unwrap();
+        assert_eq!(put(&mut store, 5, B1, "outvoted"), Err(Refused::Late));
+        assert_eq!(put(&mut store, 5, B1, "chosen"), Ok(()));
+        assert_eq!(store.get(5), Some(Accepted { ballot: B2, decided: true, bytes: &entry("chosen") }));
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl Proposer {
         let mut elsewhere = RangeSet::default();
         for range in RangeRecord::all(ranges) {
             for instance in
-                range.first..range.until.min(decided_until).min(range.first + crate::limits::CATCH_UP_MAX)
+                range.first..range.until.min(decided_until).min(range.first.saturating_add(crate::limits::CATCH_UP_MAX))
             {
                 let Some((ballot, bytes)) = self.window.decided(instance) else {
                     if elsewhere.accepts(instance) {

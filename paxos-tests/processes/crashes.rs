@@ -1,0 +1,60 @@
+//! Leaders that die in mid-stream.
+
+use crate::cluster::Cluster;
+use crate::cluster::values::{same_and_complete, unique};
+
+#[test]
+fn nothing_is_lost_doubled_or_reordered_when_the_leader_is_killed_and_comes_back() {
+    let cluster = Cluster::quick();
+    let _acceptors = cluster.acceptors([1, 2, 3]);
+    let mut one = cluster.role("proposer", 1, &[]);
+    one.says("leading in ballot");
+    let mut two = cluster.role("proposer", 2, &[]);
+    let mut learners = cluster.learners([1, 2]);
+    let inputs = [unique(1, 3000), unique(2, 3000)];
+    let mut clients = [0, 1].map(|at| cluster.client(at as u16 + 1, &inputs[at], &["--rate", "2000"]));
+    learners[0].prints(1000);
+    one.kill();
+    two.says("leading in ballot");
+    let printed = learners[0].printed();
+    assert!(printed < 6000, "the stream still flows");
+    learners[0].prints(printed + 100);
+    let mut again = cluster.role("proposer", 1, &[]);
+    again.says("leading in ballot");
+    for client in &mut clients {
+        client.succeeds();
+    }
+    same_and_complete(&mut learners, &[&inputs[0], &inputs[1]]);
+    assert!(two.runs() && again.runs());
+}
+
+#[test]
+fn a_leader_that_dies_again_and_again_costs_time_but_no_value() {
+    let cluster = Cluster::quick();
+    let _acceptors = cluster.acceptors([1, 2, 3]);
+    let mut leader = cluster.role("proposer", 1, &[]);
+    let _stand_in = cluster.role("proposer", 2, &[]);
+    let mut learners = cluster.learners([1, 2]);
+    let input = unique(1, 3000);
+    let mut client = cluster.client(1, &input, &["--rate", "1000"]);
+    for part in 1..=4 {
+        learners[1].prints(part * 500);
+        leader.kill();
+        leader = cluster.role("proposer", 1, &[]);
+    }
+    client.succeeds();
+    same_and_complete(&mut learners, &[&input]);
+    assert!(leader.runs());
+}
+
+#[test]
+fn the_lowest_id_that_lives_leads() {
+    let cluster = Cluster::quick();
+    let _acceptors = cluster.acceptors([1, 2, 3]);
+    let mut proposers = cluster.proposers([7, 0, 3]);
+    proposers[1].says("leading in ballot");
+    proposers[1].kill();
+    proposers[2].says("leading in ballot");
+    proposers[2].terminates();
+    proposers[0].says("leading in ballot");
+}
