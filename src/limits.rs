@@ -61,8 +61,8 @@ pub const OUTBOX_PACKETS: usize = 8192;
 /// Bytes of output after which a learner pauses delivery until they are written.
 pub const OUTPUT_TURN: usize = 512 << 10;
 
-/// Reads per socket and turn; each read brings up to 16 datagrams of up to 64 KiB.
-pub const READS_PER_TURN: usize = 4;
+/// Packets that one turn may bring on one socket: 16 datagrams of up to 64 packets each.
+pub const TURN_PACKETS: u64 = 16 * 64;
 
 /// Instances asked for in one catch-up request at most; fewer when the receive buffer is small.
 pub const CATCH_UP_MAX: u64 = 512;
@@ -99,4 +99,6 @@ pub const US: u64 = 1_000;
 
 const _: () = assert!(PROPOSER_WINDOW.is_power_of_two() && LEARNER_WINDOW.is_power_of_two());
 const _: () = assert!(PROPOSER_AHEAD < PROPOSER_WINDOW as u64 && PIPELINE <= PROPOSER_AHEAD);
-const _: () = assert!(AHEAD_MAX >= PIPELINE && LEARNER_WINDOW as u64 >= PIPELINE);
+// Who has acted on all that it has read may be a pipeline behind; it then reads one more turn's worth before it acts.
+const _: () = assert!(AHEAD_MAX >= PIPELINE && LEARNER_WINDOW as u64 >= PIPELINE + TURN_PACKETS);
+const _: () = assert!(PROPOSER_AHEAD >= PIPELINE + TURN_PACKETS);

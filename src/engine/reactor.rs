@@ -1,6 +1,6 @@
 //! The reactor: one thread, one turn after another.
 //!
-//! A turn reads what the sockets hold (within a bound), hands it to the role, lets due timers fire, lets the role act once, and
+//! A turn reads each socket once (up to 16 datagrams), hands it to the role, lets due timers fire, lets the role act once, and
 //! then sends everything the role wants sent. So under load packets gather and one system call carries many; when idle
 //! the first packet is acted on at once.
 
@@ -9,7 +9,6 @@ use super::clock::{self, Clock};
 use super::sockets::{self, Via};
 use super::wheel::Wheel;
 use crate::conf::{Conf, Interface};
-use crate::limits::READS_PER_TURN;
 use crate::protocol::{Nanos, Outbox, Process, Setup, Stop, TIMERS, To};
 use polling::{Event, Events, PollMode, Poller};
 use std::fs::File;
@@ -260,39 +259,44 @@ impl Reactor {
     fn finish(&mut self, end: End) -> io::Result<End> {
         let now = self.clock.now();
         let open = self.flush(now)?;
-        log::debug!("{:?}", self.stats);
+        let Stats { turns, received, sent, send_calls, unsent, drops, .. } = self.stats;
+        let lost = unsent + self.outbox.overflowed;
+        log::info!(
+            "{turns} turns, {received} packets read, {sent} sent in {send_calls} calls, {lost} not sent, {drops} drops in \
+             receive buffers"
+        );
         Ok(if open { end } else { End::OutputClosed })
     }
 
+    /// One read of one socket: up to 16 datagrams of up to 64 packets. No more in one turn, so that what is read is acted on
+    /// before more is: a learner's window holds the pipeline and one such read.
     fn read<R: Process>(&mut self, key: usize, now: Nanos, role: &mut R) -> io::Result<()> {
-        for _ in 0..READS_PER_TURN {
-            if self.receiver.read(&self.sockets[key])? == 0 {
-                return Ok(());
-            }
-            if let Some(drops) = self.receiver.kernel_drops()
-                && drops != self.drops[key]
-            {
-                self.drops[key] = drops;
-                self.stats.drops = self.drops.iter().fold(0, |sum, drops| sum.wrapping_add(*drops));
-                self.tell_space(role);
-            }
-            for datagram in self.receiver.datagrams() {
-                for bytes in datagram.packets() {
-                    if is_from(self.me, bytes) {
-                        continue;
+        if self.receiver.read(&self.sockets[key])? == 0 {
+            return Ok(());
+        }
+        if let Some(drops) = self.receiver.kernel_drops()
+            && drops != self.drops[key]
+        {
+            self.drops[key] = drops;
+            self.stats.drops = self.drops.iter().fold(0, |sum, drops| sum.wrapping_add(*drops));
+            self.tell_space(role);
+        }
+        for datagram in self.receiver.datagrams() {
+            for bytes in datagram.packets() {
+                if is_from(self.me, bytes) {
+                    continue;
+                }
+                self.stats.received += 1;
+                match Packet::parse(bytes) {
+                    Ok(packet) => {
+                        if self.print_packets {
+                            log::debug!("< {packet}");
+                        }
+                        role.packet(now, datagram.from, &packet, &mut self.outbox);
                     }
-                    self.stats.received += 1;
-                    match Packet::parse(bytes) {
-                        Ok(packet) => {
-                            if self.print_packets {
-                                log::debug!("< {packet}");
-                            }
-                            role.packet(now, datagram.from, &packet, &mut self.outbox);
-                        }
-                        Err(refusal) => {
-                            self.stats.refused[refusal.index()] += 1;
-                            self.last_refusal = Some((refusal, datagram.from));
-                        }
+                    Err(refusal) => {
+                        self.stats.refused[refusal.index()] += 1;
+                        self.last_refusal = Some((refusal, datagram.from));
                     }
                 }
             }

@@ -18,6 +18,8 @@ const RETRANSMIT: usize = 1;
 
 /// Entries that may be on the way to a leader which has not said yet how much it can take.
 const FIRST_CREDIT: u64 = 2;
+/// After so many timeouts in vain the leader is no longer addressed directly.
+const DIRECT_FAILURES: u32 = 3;
 /// Entries sent again when a timeout passes in vain.
 const RESEND: usize = 16;
 
@@ -56,6 +58,10 @@ pub struct Client {
     ack: AckRecord,
     ack_sequence: (u64, u64),
     leader: Option<Ballot>,
+    /// Where the leader is. Entries go straight there, which spares the other proposers; and to the group of all proposers while
+    /// it is not known, or does not answer.
+    direct: Option<SocketAddrV4>,
+    direct_failures: u32,
     /// When the leader, or a would-be leader, was heard last, and which acceptors it hears.
     heard: Option<(Nanos, u16)>,
     ended: bool,
@@ -80,6 +86,8 @@ impl Client {
             ack: AckRecord::new_zeroed(),
             ack_sequence: (0, 0),
             leader: None,
+            direct: None,
+            direct_failures: 0,
             heard: None,
             ended: false,
             progress: Progress::default(),
@@ -143,7 +151,13 @@ impl Client {
             && self.slots[self.slot(self.sealed_until)].length > 0
     }
 
-    fn acked(&mut self, now: Nanos, packet: &Packet<'_>, ack: &Ack, records: &[AckRecord], out: &mut Outbox) {
+    fn acked(
+        &mut self,
+        now: Nanos,
+        (from, packet): (SocketAddrV4, &Packet<'_>),
+        (ack, records): (&Ack, &[AckRecord]),
+        out: &mut Outbox,
+    ) {
         self.heard = Some((now, ack.heard.get()));
         let ballot = ack.ballot.get();
         if !packet.has(flags::LEADING) || self.leader.is_some_and(|leader| ballot < leader) {
@@ -158,7 +172,9 @@ impl Client {
             self.sent_until = self.decided_until;
             self.rto.progress();
             self.ack_sequence = (packet.sender.incarnation, 0);
+            self.direct_failures = 0;
         }
+        self.direct = Some(from);
         let mine = records.iter().find(|record| record.client.get() == self.setup.me.id);
         let Some(record) = mine else { return };
         let sequence = (packet.sender.incarnation, packet.header.sequence());
@@ -220,7 +236,11 @@ impl Client {
         let slot = &mut self.slots[at];
         (slot.sent, slot.sends) = (now, slot.sends + 1);
         let piece = &self.bytes[at * self.room..][..slot.length];
-        out.send(To::Group(Role::Proposer), &Submit { number: number.into() }, &[piece]);
+        let to = match self.direct {
+            Some(leader) if self.direct_failures < DIRECT_FAILURES => To::Peer(leader),
+            _ => To::Group(Role::Proposer),
+        };
+        out.send(to, &Submit { number: number.into() }, &[piece]);
     }
 
     fn send_new(&mut self, now: Nanos, out: &mut Outbox) {
@@ -266,7 +286,7 @@ impl Process for Client {
             return;
         }
         if let Body::Ack(ack, records) = packet.body {
-            self.acked(now, packet, ack, records, out);
+            self.acked(now, (from, packet), (ack, records), out);
         }
     }
 
@@ -280,9 +300,13 @@ impl Process for Client {
                 self.timer_set = false;
                 if core::mem::take(&mut self.moved) {
                     self.rto.progress();
+                    if self.direct.is_some() && self.direct_failures < DIRECT_FAILURES {
+                        self.direct_failures = 0;
+                    }
                     return;
                 }
                 self.rto.expired();
+                self.direct_failures += u32::from(self.direct.take().is_some());
                 let mut unreceived: heapless::Vec<u64, RESEND> = heapless::Vec::new();
                 let waiting = (self.decided_until..self.sent_until).filter(|number| !self.ack.has(*number));
                 unreceived.extend(waiting.take(RESEND));
