@@ -14,8 +14,10 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use log::LevelFilter;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use wire::Role;
 
@@ -103,15 +105,11 @@ pub fn main() -> ExitCode {
         (1, _) => LevelFilter::Debug,
         (_, _) => LevelFilter::Trace,
     };
-    if let Err(error) =
-        simple_logger::SimpleLogger::new().with_level(level).with_utc_timestamps().env().init()
-    {
-        eprintln!("paxos: no log: {error}");
-    }
+    Logger::install(level);
     match run(cli.command) {
         Ok(code) => code,
         Err(message) => {
-            eprintln!("{message}");
+            complain(&message);
             ExitCode::FAILURE
         }
     }
@@ -120,8 +118,11 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode, String> {
     match command {
         Command::Check { conf } => {
-            print!("{}", load(&conf)?);
-            Ok(ExitCode::SUCCESS)
+            let text = load(&conf)?.to_string();
+            match std::io::stdout().write_all(text.as_bytes()) {
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("paxos: stdout: {error}")),
+                _ => Ok(ExitCode::SUCCESS),
+            }
         }
         Command::Acceptor(process) => acceptor(&process),
         Command::Proposer(process) => {
@@ -131,6 +132,49 @@ fn run(command: Command) -> Result<ExitCode, String> {
         }
         Command::Learner(args) => learner(&args),
         Command::Client(args) => client(&args),
+    }
+}
+
+/// A line on stderr; when nobody reads that any more, nothing.
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// The log on stderr. A process must not die because whoever read its log has gone away, which `eprintln!`, and so the
+/// logger behind this, would make it do.
+struct Logger {
+    inner: simple_logger::SimpleLogger,
+    broken: AtomicBool,
+}
+
+impl Logger {
+    fn install(level: LevelFilter) {
+        let inner = simple_logger::SimpleLogger::new().with_level(level).with_utc_timestamps().env();
+        let max_level = inner.max_level();
+        let logger = Box::new(Logger { inner, broken: AtomicBool::new(false) });
+        match log::set_boxed_logger(logger) {
+            Ok(()) => log::set_max_level(max_level),
+            Err(error) => complain(&format!("paxos: no log: {error}")),
+        }
+    }
+}
+
+impl log::Log for Logger {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        self.inner.enabled(metadata)
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.broken.load(Ordering::Relaxed) {
+            return;
+        }
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.inner.log(record))).is_err() {
+            self.broken.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn flush(&self) {
+        self.inner.flush();
     }
 }
 
@@ -206,17 +250,20 @@ fn acceptor(process: &Process1) -> Result<ExitCode, String> {
 /// Ends a learner that has had nothing to print for some time.
 struct UntilIdle {
     idle: Option<Nanos>,
-    last: Nanos,
+    /// When something was delivered last, and how far.
+    last: Option<(Nanos, u64)>,
 }
 
 impl Driver<Learner> for UntilIdle {
-    fn turn(&mut self, now: Nanos, role: &mut Learner, printed: bool) -> Step {
+    fn turn(&mut self, now: Nanos, role: &mut Learner) -> Step {
         let Some(idle) = self.idle else { return Step::Whenever };
-        let behind = role.delivered_until() < role.known();
-        if printed || behind || self.last == 0 {
-            self.last = now.max(1);
+        let delivered = role.delivered_until();
+        let (at, until) = *self.last.get_or_insert((now, delivered));
+        if delivered > until {
+            self.last = Some((now, delivered));
+            return Step::Until(now + idle);
         }
-        if now >= self.last + idle { Step::End } else { Step::Until(self.last + idle) }
+        if now >= at + idle { Step::End } else { Step::Until(at + idle) }
     }
 }
 
@@ -236,7 +283,7 @@ fn learner(args: &LearnerArgs) -> Result<ExitCode, String> {
     let (mut reactor, setup) = Reactor::open(Role::Learner, args.process.id, &conf)?;
     reactor.print_to_stdout().map_err(|error| format!("paxos: no stdout: {error}"))?;
     let mut learner = Learner::new(setup, format, args.from);
-    ended(drive(&mut reactor, &mut learner, &mut UntilIdle { idle, last: 0 })?)
+    ended(drive(&mut reactor, &mut learner, &mut UntilIdle { idle, last: None })?)
 }
 
 /// Feeds a client from the reader thread, and tells a person how it goes.
@@ -253,7 +300,7 @@ struct Feeder {
     /// When the bar was drawn last, and what was decided then.
     drawn: (Nanos, u64),
     rate: f64,
-    /// When something was decided last, or nothing waited; how much was decided then; when we complained last.
+    /// When something was decided last, or nothing waited; how far that was; when we complained last.
     moved: (Nanos, u64),
     complained: Nanos,
 }
@@ -262,7 +309,7 @@ const DRAW: Nanos = 200_000_000;
 const COMPLAIN: Nanos = 3_000_000_000;
 
 impl Driver<Client> for Feeder {
-    fn turn(&mut self, now: Nanos, client: &mut Client, _printed: bool) -> Step {
+    fn turn(&mut self, now: Nanos, client: &mut Client) -> Step {
         self.feed(client);
         self.draw(now, client);
         self.complain(now, client);
@@ -315,15 +362,14 @@ impl Feeder {
     }
 
     fn complain(&mut self, now: Nanos, client: &Client) {
-        let progress = client.progress();
-        if progress.decided != self.moved.1 || progress.offered == progress.decided {
-            self.moved = (now, progress.decided);
+        let (decided, waiting) = (client.decided_until(), self.undecided(client));
+        if decided != self.moved.1 || waiting == 0 {
+            self.moved = (now, decided);
         }
         if now < self.moved.0 + COMPLAIN || now < self.complained + COMPLAIN {
             return;
         }
         self.complained = now;
-        let waiting = progress.offered - progress.decided;
         let why = match client.heard() {
             (_, Some((at, mask))) if now < at + COMPLAIN => self.missing_acceptors(mask),
             (leader, _) => match leader {
@@ -331,7 +377,14 @@ impl Feeder {
                 None => format!("no proposer answers at {}", self.proposers),
             },
         };
-        self.say(&format!("waiting for {waiting} values to be decided: {why}"));
+        self.say(&format!("waiting for {} to be decided: {why}", counted(waiting, "value")));
+    }
+
+    /// Values that were read and are not decided, those that the client could not take yet included.
+    fn undecided(&self, client: &Client) -> u64 {
+        let progress = client.progress();
+        let untaken = memchr::memchr_iter(b'\n', &self.chunk[self.taken.min(self.chunk.len())..]).count() as u64;
+        progress.offered - progress.decided + untaken
     }
 
     fn missing_acceptors(&self, mask: u16) -> String {
@@ -352,8 +405,13 @@ impl Feeder {
     }
 
     fn say(&self, text: &str) {
-        self.bar.suspend(|| eprintln!("{text}"));
+        self.bar.suspend(|| complain(text));
     }
+}
+
+/// `1 value`, `2 values`
+fn counted(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn client(args: &ClientArgs) -> Result<ExitCode, String> {
@@ -383,21 +441,21 @@ fn client(args: &ClientArgs) -> Result<ExitCode, String> {
     let end = drive(&mut reactor, &mut client, &mut feeder)?;
     feeder.bar.finish_and_clear();
     let progress = client.progress();
-    let undecided = progress.offered - progress.decided;
+    let undecided = feeder.undecided(&client);
     if let Some(error) = feeder.broken {
-        return Err(format!("stdin: {error}; {} values read before are decided", progress.decided));
+        return Err(format!("stdin: {error}; {} read before decided", counted(progress.decided, "value")));
     }
     match end {
         End::Role(Stop::Done) if feeder.refused == 0 => Ok(ExitCode::SUCCESS),
         End::Role(Stop::Done) => {
-            Err(format!("{} values decided, {} lines refused", progress.decided, feeder.refused))
+            Err(format!("{} decided, {} refused", counted(progress.decided, "value"), counted(feeder.refused, "line")))
         }
         End::Role(stop) => {
-            Err(format!("{}; {} values decided, {undecided} not", reason(stop), progress.decided))
+            Err(format!("{}; {} decided, {undecided} not", reason(stop), counted(progress.decided, "value")))
         }
         _ => {
             let unread = if feeder.ended { "" } else { "; stdin was not read to its end" };
-            Err(format!("interrupted: {} values decided, {undecided} not{unread}", progress.decided))
+            Err(format!("interrupted: {} decided, {undecided} not{unread}", counted(progress.decided, "value")))
         }
     }
 }

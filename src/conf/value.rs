@@ -132,14 +132,14 @@ pub(super) fn buffer(word: &str) -> Result<usize, String> {
 /// A duration as the file has it, in the largest unit that leaves no fraction.
 pub(super) fn duration_text(duration: Duration) -> String {
     let micros = duration.as_micros();
-    let exact = TIME_UNITS.iter().find(|(_, scale)| micros % u128::from(*scale) == 0);
+    let exact = TIME_UNITS.iter().find(|(_, scale)| micros.is_multiple_of(u128::from(*scale)));
     let (unit, scale) = exact.unwrap_or(&("us", 1));
     format!("{}{unit}", micros / u128::from(*scale))
 }
 
 /// A size as the file has it, in the largest of MiB, KiB and bytes that leaves no fraction.
 pub(super) fn size_text(bytes: usize) -> String {
-    match SIZE_UNITS[2..].iter().find(|(_, scale)| bytes % scale == 0) {
+    match SIZE_UNITS[2..].iter().find(|(_, scale)| bytes.is_multiple_of(*scale)) {
         Some((unit, scale)) => format!("{}{unit}", bytes / scale),
         None => bytes.to_string(),
     }
@@ -207,7 +207,7 @@ fn micros(number: &str, scale: u64) -> Option<(u64, bool)> {
     // Long division by ten from the last digit on: what is carried is always below one unit.
     for digit in fraction.bytes().rev() {
         let tenths = u64::from(digit - b'0') * scale + rest;
-        exact &= tenths % 10 == 0;
+        exact &= tenths.is_multiple_of(10);
         rest = tenths / 10;
     }
     sum = sum.saturating_add(rest);

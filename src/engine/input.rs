@@ -108,7 +108,7 @@ impl Reader {
     }
 
     fn end(&mut self, how: io::Result<()>) -> Result<(), Gone> {
-        if !self.partial.is_empty() {
+        if how.is_ok() && !self.partial.is_empty() {
             self.block(b"\n")?; // the last line lacked its newline
         }
         self.send(Input::End(how))

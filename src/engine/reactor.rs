@@ -43,7 +43,7 @@ pub enum End {
 /// What a role's command adds to the reactor: input, limits in time, talk.
 pub trait Driver<R> {
     /// Called in every turn before the role acts. Returns when to be called again at the latest.
-    fn turn(&mut self, now: Nanos, role: &mut R, printed: bool) -> Step;
+    fn turn(&mut self, now: Nanos, role: &mut R) -> Step;
 }
 
 /// What a driver wants.
@@ -61,7 +61,7 @@ pub enum Step {
 pub struct NoDriver;
 
 impl<R> Driver<R> for NoDriver {
-    fn turn(&mut self, _now: Nanos, _role: &mut R, _printed: bool) -> Step {
+    fn turn(&mut self, _now: Nanos, _role: &mut R) -> Step {
         Step::Whenever
     }
 }
@@ -91,9 +91,12 @@ pub struct Reactor {
     outbox: Outbox,
     groups: [SocketAddrV4; 4],
     me: Identity,
+    /// The longest packet of this configuration.
+    packet_max: usize,
     output: Option<File>,
     stats: Stats,
     told: (Nanos, u64),
+    talk: Talk,
     last_refusal: Option<(Refusal, SocketAddrV4)>,
     print_packets: bool,
 }
@@ -175,9 +178,11 @@ impl Reactor {
             outbox: Outbox::new(layout, me),
             groups,
             me,
+            packet_max: layout.packet,
             output: None,
             stats: Stats::default(),
             told: (0, 0),
+            talk: Talk::default(),
             last_refusal: None,
             print_packets: log::log_enabled!(log::Level::Debug),
         };
@@ -236,8 +241,7 @@ impl Reactor {
             while let Some(timer) = self.wheel.expired(now) {
                 role.timer(now, timer, &mut self.outbox);
             }
-            let printed = !self.outbox.output().is_empty();
-            let step = driver.turn(now, role, printed);
+            let step = driver.turn(now, role);
             role.turn(now, &mut self.outbox);
             let again = self.outbox.take_again();
             if !self.flush(now)? {
@@ -287,7 +291,12 @@ impl Reactor {
                     continue;
                 }
                 self.stats.received += 1;
-                match Packet::parse(bytes) {
+                let parsed = if bytes.len() > self.packet_max {
+                    Err(Refusal::Long { length: bytes.len() })
+                } else {
+                    Packet::parse(bytes)
+                };
+                match parsed {
                     Ok(packet) => {
                         if self.print_packets {
                             log::debug!("< {packet}");
@@ -312,7 +321,12 @@ impl Reactor {
     /// Does what the role wants done. Returns whether anybody still reads our output.
     fn flush(&mut self, now: Nanos) -> io::Result<bool> {
         for notice in &self.outbox.take_notices() {
-            log::info!("{notice}");
+            if let Some(unsaid) = self.talk.may_speak(now) {
+                if unsaid > 0 {
+                    log::info!("{unsaid} more lines like the last ones were left out");
+                }
+                log::info!("{notice}");
+            }
         }
         let wheel = &mut self.wheel;
         // At least a tick later: a timer that is armed for now must not fire for ever within one turn.
@@ -350,7 +364,7 @@ impl Reactor {
             return Ok(true);
         }
         let result = match &mut self.output {
-            Some(file) => file.write_all(output),
+            Some(file) => write_all(file, output),
             None => Ok(()),
         };
         output.clear();
@@ -381,6 +395,47 @@ impl Drop for Reactor {
             let _ = self.poller.delete(socket);
         }
         let _ = self.poller.delete(&self.signals);
+    }
+}
+
+/// Writes all, waiting as a blocking file would when somebody made stdout one that does not block.
+fn write_all(file: &mut File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match file.write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(Duration::from_millis(1)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Keeps a process from flooding its log, whatever happens to it: so many lines at once, then a few per second.
+#[derive(Debug, Default)]
+struct Talk {
+    /// Lines of the recent past, in 1/[`TALK_PER_S`] seconds; it drains with time.
+    spoken: Nanos,
+    at: Nanos,
+    unsaid: u64,
+}
+
+const TALK_AT_ONCE: u64 = 30;
+const TALK_PER_S: u64 = 1;
+
+impl Talk {
+    /// Whether another line may be written; if so, how many were left out since the last one.
+    fn may_speak(&mut self, now: Nanos) -> Option<u64> {
+        let line = 1_000_000_000 / TALK_PER_S;
+        self.spoken = self.spoken.saturating_sub(now - self.at);
+        self.at = now;
+        if self.spoken > (TALK_AT_ONCE - 1) * line {
+            self.unsaid += 1;
+            return None;
+        }
+        self.spoken += line;
+        Some(std::mem::take(&mut self.unsaid))
     }
 }
 

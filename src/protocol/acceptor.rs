@@ -94,6 +94,9 @@ impl Acceptor {
 
     /// Phase 1a [Lamport01 §2.2, phase 1 (b)].
     fn prepare(&mut self, from: SocketAddrV4, ballot: Ballot, first: u64, out: &mut Outbox) {
+        if !ballot.follows(self.promised) {
+            return;
+        }
         if ballot < self.promised {
             self.nack_due = Some((from, ballot));
             return;
@@ -121,6 +124,9 @@ impl Acceptor {
     ) {
         if ballot < self.promised {
             self.nack_due = Some((from, ballot));
+            return;
+        }
+        if !ballot.follows(self.promised) {
             return;
         }
         self.promise(ballot);
@@ -162,8 +168,11 @@ impl Acceptor {
 
     /// A watermark. In the promised ballot it marks decided what was accepted in that ballot.
     fn learn(&mut self, ballot: Ballot, decided_until: u64) {
+        if ballot < self.promised {
+            return; // whoever leads now knows better
+        }
         self.known = self.known.max(decided_until);
-        if ballot != self.promised || decided_until <= self.watermark {
+        if ballot > self.promised || decided_until <= self.watermark {
             return;
         }
         for range in self.votes.ranges() {
@@ -184,9 +193,12 @@ impl Acceptor {
 
     /// A batch that some process knew decided. It is no vote: it is stored to be handed on.
     fn repaired(&mut self, instance: u64, ballot: Ballot, batch: Batch<'_>, out: &mut Outbox) {
-        if instance < self.complete || instance >= self.complete.saturating_add(SCAN) {
+        let near = instance >= self.complete && instance < self.complete.saturating_add(SCAN);
+        if !near || !ballot.follows(self.promised) {
             return;
         }
+        // As if its 2a had come: what is stored is never of a ballot above the promise.
+        self.promise(ballot.max(self.promised));
         match self.store.put(instance, ballot, batch, true) {
             Ok(()) => self.completed(),
             Err(Refused::Late | Refused::Conflict) => self.conflict = Some(instance),
@@ -198,10 +210,11 @@ impl Acceptor {
         }
     }
 
-    fn fetch(&mut self, fetch: &Fetch, ranges: &[RangeRecord]) {
+    fn fetch(&mut self, from: SocketAddrV4, fetch: &Fetch, ranges: &[RangeRecord]) {
         let ballot = fetch.ballot.get();
         if !ballot.is_zero() && ballot != self.promised {
-            return; // what was accepted is told to whom it was promised
+            self.nack_due = Some((from, ballot)); // what was accepted is told to whom it was promised
+            return;
         }
         let job = Job {
             to: fetch.to(),
@@ -320,7 +333,7 @@ impl Process for Acceptor {
             Body::Value(body, batch) if packet.has(flags::DECIDED) => {
                 self.repaired(body.instance.get(), body.ballot.get(), batch, out);
             }
-            Body::Fetch(body, ranges) => self.fetch(body, ranges),
+            Body::Fetch(body, ranges) => self.fetch(from, body, ranges),
             Body::Hello(_) if packet.has(flags::ASK) => self.vote_due = true,
             _ => {}
         }

@@ -128,6 +128,11 @@ impl Client {
         self.progress
     }
 
+    /// Every entry below is decided.
+    pub fn decided_until(&self) -> u64 {
+        self.decided_until
+    }
+
     /// The ballot of the leader that was heard, and when any proposer was heard last, with the acceptors that it hears (bit i:
     /// the i-th of the configuration).
     pub fn heard(&self) -> (Option<Ballot>, Option<(Nanos, u16)>) {
@@ -187,7 +192,8 @@ impl Client {
                 out.stop(Stop::Ended);
                 return;
             }
-            _ => {}
+            Some(Status::Open) => {}
+            _ => return, // of an earlier session of ours
         }
         if record.incarnation.get() != self.setup.me.incarnation || sequence < self.ack_sequence {
             return;

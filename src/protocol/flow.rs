@@ -59,17 +59,18 @@ impl Reader {
         self.due = true;
     }
 
-    /// Reports when a quarter of the share was read, or something else is due.
+    /// Reports when a twelfth of the share was read (less than the leader ever allows), or something else is due.
     pub fn turn(&mut self, delivered_until: u64, out: &mut Outbox) {
-        let Some((_, leader)) = self.leader else { return };
-        if self.due || self.unreported >= share(self.space) / 4 {
+        let Some((ballot, leader)) = self.leader else { return };
+        if self.due || self.unreported >= share(self.space) / 12 {
             (self.due, self.unreported) = (false, 0);
             let room = Room {
                 read_until: self.read_until.into(),
                 space: self.space.into(),
                 drops: self.drops.into(),
             };
-            out.send(To::Peer(leader), &Report { room, delivered_until: delivered_until.into() }, &[]);
+            let report = Report { ballot: ballot.into(), room, delivered_until: delivered_until.into() };
+            out.send(To::Peer(leader), &report, &[]);
         }
     }
 }
@@ -143,6 +144,7 @@ impl Flow {
         let Some(receiver) = self.receivers.iter_mut().find(key) else {
             let (role, id, incarnation) = (sender.role, sender.id, sender.incarnation);
             let (heard, stuck_since) = (now, None);
+            let read_until = self.sent_until; // what was sent before it came is not in its buffer
             let new = Receiver {
                 role,
                 id,
@@ -159,11 +161,11 @@ impl Flow {
             return;
         };
         if receiver.incarnation != sender.incarnation {
-            (receiver.incarnation, receiver.drops, receiver.read_until) =
-                (sender.incarnation, drops, read_until);
+            (receiver.incarnation, receiver.drops) = (sender.incarnation, drops);
+            receiver.read_until = self.sent_until;
         }
         if receiver.drops != drops {
-            receiver.share = (receiver.share / 2).max(1);
+            receiver.share = (receiver.share / 2).max(2);
         } else if read_until > receiver.read_until {
             receiver.share = (receiver.share + 1).min(16);
         }

@@ -1,6 +1,7 @@
 //! Who is who: other configurations are named, not mixed in; of two processes with one id the later start ends.
 
 use super::{Nanos, Notice, Outbox, Setup, Stop, To};
+use crate::limits::MS;
 use core::net::SocketAddrV4;
 use wire::{Body, Hello, Packet, Sender};
 
@@ -8,12 +9,24 @@ use wire::{Body, Hello, Packet, Sender};
 pub struct Identity {
     me: Sender,
     cluster: u32,
+    /// The longest packet of this configuration.
+    longest: usize,
     quiet_until: Nanos,
+    quiet_for: Nanos,
 }
+
+/// Another configuration is mentioned this long after the last mention at the earliest, then ever more rarely.
+const QUIET: core::ops::Range<Nanos> = 1_000 * MS..64_000 * MS;
 
 impl Identity {
     pub fn new(setup: &Setup) -> Identity {
-        Identity { me: setup.me, cluster: setup.layout.cluster, quiet_until: 0 }
+        Identity {
+            me: setup.me,
+            cluster: setup.layout.cluster,
+            longest: setup.layout.packet,
+            quiet_until: 0,
+            quiet_for: QUIET.start,
+        }
     }
 
     /// Tells our group that we are there.
@@ -26,10 +39,14 @@ impl Identity {
         let sender = packet.sender;
         if packet.header.cluster.get() != self.cluster {
             if now >= self.quiet_until {
-                self.quiet_until = now + 1_000_000_000;
+                self.quiet_until = now + self.quiet_for;
+                self.quiet_for = (2 * self.quiet_for).min(QUIET.end);
                 out.notice(Notice::OtherConfiguration { sender, at: from });
             }
             return false;
+        }
+        if usize::from(packet.header.length.get()) > self.longest {
+            return false; // no window has room for it
         }
         if (sender.role, sender.id) != (self.me.role, self.me.id) {
             return true;

@@ -44,6 +44,8 @@ pub struct Intake {
     lengths: Box<[u16]>,
     free: Vec<u16>,
     due: Vec<u16>,
+    /// Whose entries are drained first.
+    first: usize,
     turned_away: heapless::Vec<(u16, u64, Status), 16>,
     /// Clients heard lately, and when they were counted.
     active: (u64, Nanos),
@@ -60,6 +62,7 @@ impl Intake {
             lengths: vec![0; REORDER_POOL].into_boxed_slice(),
             free: (0..REORDER_POOL as u16).collect(),
             due: Vec::with_capacity(INTAKE_MAX),
+            first: 0,
             turned_away: heapless::Vec::new(),
             active: (1, 0),
         }
@@ -103,11 +106,12 @@ impl Intake {
         if entry.piece.len() > self.room || entry.number < guest.logged {
             return;
         }
-        if entry.number == guest.logged && guest.waits == 0 && log(entry) {
+        let place = (entry.number % BEYOND_BITS as u64) as usize;
+        if entry.number == guest.logged && guest.waiting[place] == NONE && log(entry) {
             guest.logged += 1;
-            return;
+        } else {
+            self.keep(at, entry);
         }
-        self.keep(at, entry);
         self.drain(at, &mut log);
     }
 
@@ -116,7 +120,10 @@ impl Intake {
         if self.free.len() == REORDER_POOL {
             return;
         }
-        for at in 0..self.guests.len() {
+        // Another one first each time: when the log is nearly full, the first takes all the room.
+        self.first = self.first.wrapping_add(1);
+        for turn in 0..self.guests.len() {
+            let at = (turn + self.first % self.guests.len()) % self.guests.len();
             if self.guests[at].waits > 0 {
                 self.drain(at, &mut log);
             }

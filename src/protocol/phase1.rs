@@ -105,6 +105,13 @@ impl Phase1 {
         answers.map(|answer| (answer.complete_until, answer.address)).max_by_key(|(until, _)| *until)
     }
 
+    /// An acceptor that knows more than `frontier` decided, another one with every `turn`.
+    pub fn source(&self, frontier: u64, turn: usize) -> Option<SocketAddrV4> {
+        let sources = self.answers.iter().flatten().filter(|answer| answer.complete_until > frontier);
+        let count = sources.clone().count().max(1);
+        sources.map(|answer| answer.address).nth(turn % count)
+    }
+
     /// One past the last instance of the page that must be proposed again.
     pub fn end(&self) -> u64 {
         self.top().clamp(self.from, self.from + PAGE)

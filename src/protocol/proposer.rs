@@ -51,6 +51,8 @@ const MISSED_SCAN: u64 = 256;
 const NEARLY: u64 = 256;
 /// When the watermark is told again while nothing else carries it.
 const IDLE_DELAYS: [Nanos; 3] = [MS, 10 * MS, 100 * MS];
+/// A page of phase 1 of which nothing came for so long is asked for anew.
+const STALE: Nanos = 300 * MS;
 /// How often a proposer that does not lead yet tells clients why.
 const EXPLAIN: Nanos = 500 * MS;
 
@@ -70,6 +72,19 @@ struct Seen {
     address: SocketAddrV4,
     complete_until: u64,
 }
+
+/// A request for decided instances that perhaps nobody can serve.
+#[derive(Clone, Copy, Debug)]
+struct Orphan {
+    asker: (Role, u16),
+    first: u64,
+    since: Nanos,
+    /// When it was made last.
+    again: Nanos,
+}
+
+/// Requests of this kind that are watched at once.
+const ORPHANS_MAX: usize = 16;
 
 pub struct Proposer {
     setup: Setup,
@@ -118,14 +133,19 @@ pub struct Proposer {
     /// The frontier when the retransmission timer was set.
     timer_frontier: Option<u64>,
     fetch_turn: usize,
-    fetched: Option<u64>,
+    /// Batches of instances below were asked for in this page.
+    fetched_until: u64,
+    /// When the page of phase 1 was asked for, or something of it came.
+    moved: Nanos,
+    /// Somebody must read before we send more; the FLOW timer runs.
+    blocked: bool,
     /// The watermark that was told last, and how often since then.
     told: (u64, usize),
     idle_set: bool,
     repairs: u64,
     explained: Nanos,
-    /// Since when decided instances are asked for that nobody at hand holds.
-    orphaned: Option<Nanos>,
+    /// Who asks for decided instances that no acceptor is known to hold complete: the first of them, and since when.
+    orphans: heapless::Vec<Orphan, ORPHANS_MAX>,
     space: u32,
 }
 
@@ -166,12 +186,14 @@ impl Proposer {
             progress: 0,
             timer_frontier: None,
             fetch_turn: 0,
-            fetched: None,
+            fetched_until: 0,
+            moved: 0,
+            blocked: false,
             told: (0, 0),
             idle_set: false,
             repairs: 0,
             explained: 0,
-            orphaned: None,
+            orphans: heapless::Vec::new(),
             space: 0,
             acceptors,
             setup,
@@ -201,9 +223,23 @@ impl Proposer {
         self.election.should_lead(self.unfit, self.ready())
     }
 
+    /// After a rewind, what is decided must still be sent once more in our ballot, or told by an acceptor, before we go past
+    /// it: that is what the rewind was for.
+    fn may_advance(&self) -> bool {
+        let frontier = self.window.frontier();
+        frontier >= self.applied
+            || match self.stage {
+                Stage::Following => true,
+                Stage::Preparing => self.phase1.complete_until().is_some_and(|(complete, _)| frontier < complete),
+                Stage::Leading => frontier < self.sent_until,
+            }
+    }
+
     fn apply_decided(&mut self, now: Nanos, out: &mut Outbox) {
         let before = self.window.frontier();
-        while let Some(instance) = self.window.advance() {
+        while self.may_advance()
+            && let Some(instance) = self.window.advance()
+        {
             assert!(
                 self.stage != Stage::Leading || self.window.held(instance) <= Some(self.ballot),
                 "a leader never learns a decision of a ballot higher than its own"
@@ -226,7 +262,7 @@ impl Proposer {
         if self.window.frontier() == before {
             return;
         }
-        self.progress = now;
+        (self.progress, self.moved) = (now, now);
         if self.stage == Stage::Leading {
             self.unfit_times = 0;
             self.fit(out);
@@ -329,14 +365,14 @@ impl Process for Proposer {
                 }
             }
             Body::Heartbeat(body) => {
-                self.highest = self.highest.max(body.ballot.get());
+                self.heard_of(body.ballot.get());
                 self.window.heard(body.decided_until.get());
                 self.election.heartbeat(now, packet, out);
                 if packet.has(flags::ASK) {
                     self.heartbeat(To::Peer(from), 0, out);
                 }
             }
-            Body::Phase1a(body) => self.highest = self.highest.max(body.ballot.get()),
+            Body::Phase1a(body) => self.heard_of(body.ballot.get()),
             Body::Phase1b(body, runs) => {
                 let Some(acceptor) = self.acceptors.index(packet.sender.id) else { return };
                 let complete_until = body.complete_until.get();
@@ -354,12 +390,16 @@ impl Process for Proposer {
                 let (instance, ballot) = (body.instance.get(), body.ballot.get());
                 if packet.has(flags::DECIDED) {
                     self.outranked(now, ballot, out);
-                    self.window.put_decided(instance, ballot, batch);
+                    // Of what we have not proposed yet, nothing of our ballot or a lower one can be decided.
+                    if self.stage != Stage::Leading || instance < self.proposed {
+                        self.window.put_decided(instance, ballot, batch);
+                    }
                 } else if self.stage == Stage::Preparing
                     && (self.phase1.from()..self.phase1.end()).contains(&instance)
                     && self.phase1.best(instance) == ballot
                 {
                     self.window.adopt(instance, ballot, batch);
+                    self.moved = now;
                 }
             }
             Body::CatchUp(body, ranges) => {
@@ -367,7 +407,7 @@ impl Process for Proposer {
                 self.catch_up.overheard(now, body.have_until.get(), end);
                 self.repair(now, from, packet, ranges, out);
             }
-            Body::Report(body) if self.stage == Stage::Leading => {
+            Body::Report(body) if self.stage == Stage::Leading && body.ballot.get() == self.ballot => {
                 self.flow.heard(now, packet.sender, &body.room, out);
             }
             Body::Hello(_)
@@ -408,8 +448,11 @@ impl Process for Proposer {
                     self.watermark(To::Group(Role::Acceptor), 0, out);
                 }
             }
-            FLOW if self.stage == Stage::Leading => {
-                self.watermark(To::Group(Role::Acceptor), flags::ASK, out)
+            FLOW => {
+                self.blocked = false;
+                if self.stage == Stage::Leading {
+                    self.watermark(To::Group(Role::Acceptor), flags::ASK, out);
+                }
             }
             _ => {}
         }

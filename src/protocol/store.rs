@@ -157,7 +157,7 @@ impl Store {
 
     fn append(&mut self, bytes: &[u8]) -> Result<(u32, u32), Refused> {
         if self.blocks.is_empty() || self.used + bytes.len() > BLOCK {
-            if self.blocks.len() * BLOCK >= STORE_MAX {
+            if self.blocks.len() * BLOCK + self.chunks.len() * CHUNK as usize * size_of::<Place>() >= STORE_MAX {
                 return Err(Refused::Full);
             }
             self.blocks.push(vec![0; BLOCK].into_boxed_slice());

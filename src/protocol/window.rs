@@ -186,12 +186,12 @@ impl Window {
 
     /// Notes a leader's watermark. Only that of the highest ballot counts for deciding.
     pub fn watermark(&mut self, ballot: Ballot, decided_until: u64) {
-        self.known = self.known.max(decided_until);
-        if ballot > self.watermark.0 {
-            self.watermark = (ballot, decided_until);
-        } else if ballot == self.watermark.0 {
-            self.watermark.1 = self.watermark.1.max(decided_until);
+        if ballot < self.watermark.0 {
+            return; // whoever leads now knows better
         }
+        self.known = self.known.max(decided_until);
+        let until = if ballot == self.watermark.0 { self.watermark.1.max(decided_until) } else { decided_until };
+        self.watermark = (ballot, until);
     }
 
     /// Notes a claim of what is decided that comes without a ballot.
@@ -277,8 +277,8 @@ impl Window {
                 let same = slot.length as usize == bytes.len()
                     && self.bytes[at * self.room..at * self.room + bytes.len()] == *bytes;
                 slot.decided |= decided && same;
-                if !same {
-                    self.conflict = Some(instance);
+                if !same && ballot >= self.watermark.0 {
+                    self.conflict = Some(instance); // of a ballot that still matters
                 }
                 return false;
             }

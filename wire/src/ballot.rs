@@ -37,6 +37,15 @@ impl Ballot {
         self.0 as u64
     }
 
+    /// Whether an honest proposer could have come from `known` to this ballot: rounds rise by one per campaign. It keeps a
+    /// made-up ballot from using up all rounds at once.
+    pub const fn follows(self, known: Ballot) -> bool {
+        self.round() < Ballot::ROUND_MAX && self.round() <= known.round() + Ballot::JUMP_MAX
+    }
+
+    /// How far a round may rise at once: more campaigns than one every 5 ms makes in half a year.
+    pub const JUMP_MAX: u64 = 1 << 32;
+
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }
@@ -104,6 +113,15 @@ mod tests {
             let bytes = pair.iter().map(|b| BallotField::from(*b).as_bytes().to_vec()).collect::<Vec<_>>();
             assert!(bytes[0] < bytes[1], "bytes must sort as ballots do");
         }
+    }
+
+    #[test]
+    fn a_round_cannot_jump_to_the_end_of_all_rounds() {
+        let known = Ballot::new(5, 1, 1);
+        assert!(Ballot::new(6, 2, 1).follows(known) && Ballot::new(1, 2, 1).follows(known));
+        assert!(Ballot::new(5 + Ballot::JUMP_MAX, 2, 1).follows(known));
+        assert!(!Ballot::new(6 + Ballot::JUMP_MAX, 2, 1).follows(known));
+        assert!(!Ballot::new(Ballot::ROUND_MAX, 2, 1).follows(Ballot::new(Ballot::ROUND_MAX - 1, 1, 1)));
     }
 
     #[test]

@@ -1,1 +1,358 @@
+//! One test per rule, through packets: what goes in is sealed and parsed, what comes out is read as it is printed.
 
+use super::*;
+use crate::protocol::To;
+use core::net::Ipv4Addr;
+use wire::{Body, EntryHeader, FixedBody, Hello, Layout, Phase1a, Sender, Stamp, Watermark};
+
+const LAYOUT: Layout = Layout { packet: 1472, cluster: 5 };
+const P1: u16 = 1;
+const P2: u16 = 2;
+
+fn ballot(round: u64, proposer: u16) -> Ballot {
+    Ballot::new(round, proposer, u64::from(proposer))
+}
+
+fn address(id: u16) -> SocketAddrV4 {
+    SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1000 + id)
+}
+
+fn batch(text: &str) -> Vec<u8> {
+    let mut bytes = EntryHeader::new(1, 1, 0, text.len()).as_bytes().to_vec();
+    bytes.extend_from_slice(text.as_bytes());
+    bytes
+}
+
+struct Bench {
+    acceptor: Acceptor,
+    out: Outbox,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        let me = Sender { role: Role::Acceptor, id: 1, incarnation: 9 };
+        let (heartbeat, suspect) = (2_000_000_000, 5_000_000_000);
+        let setup =
+            Setup { me, layout: LAYOUT, address: address(0), acceptors: vec![1, 2, 3], heartbeat, suspect, seed: 1 };
+        Bench { acceptor: Acceptor::new(setup), out: Outbox::new(LAYOUT, me) }
+    }
+
+    /// A packet of a proposer comes; its incarnation is its id.
+    fn hears<B: FixedBody>(&mut self, proposer: u16, flags: u8, body: &B, tail: &[u8]) {
+        let sender = Sender { role: Role::Proposer, id: proposer, incarnation: proposer.into() };
+        let mut bytes = [0; 1472];
+        let length = wire::seal(&mut bytes, LAYOUT, sender, Stamp { sequence: 0, log: 0, flags }, body, &[tail]);
+        let packet = Packet::parse(&bytes[..length]).expect("a test sends what can be read");
+        self.acceptor.packet(0, address(proposer), &packet, &mut self.out);
+    }
+
+    fn prepare(&mut self, ballot: Ballot, from: u64) {
+        self.hears(ballot.proposer(), 0, &Phase1a { ballot: ballot.into(), from: from.into() }, &[]);
+    }
+
+    fn propose(&mut self, ballot: Ballot, instance: u64, decided_until: u64, text: &str) {
+        let body = Phase2a::new(instance, decided_until, ballot.round());
+        self.hears(ballot.proposer(), 0, &body, &batch(text));
+    }
+
+    fn watermark(&mut self, ballot: Ballot, decided_until: u64) {
+        let (decided_until, proposed_until) = (decided_until.into(), decided_until.into());
+        let body = Watermark { ballot: ballot.into(), decided_until, proposed_until };
+        self.hears(ballot.proposer(), 0, &body, &[]);
+    }
+
+    fn repair(&mut self, ballot: Ballot, instance: u64, text: &str) {
+        let body = Value { instance: instance.into(), ballot: ballot.into() };
+        self.hears(P2, flags::DECIDED, &body, &batch(text));
+    }
+
+    /// Ends the turn. Returns the packets that it sends, as they are printed, and to whom.
+    fn answers(&mut self) -> Vec<String> {
+        self.acceptor.turn(0, &mut self.out);
+        let answers = self.out.queued().map(|(to, bytes)| {
+            let to = match to {
+                To::Group(role) => format!("{role}s"),
+                To::Peer(to) => format!("P{}", to.port() - 1000),
+            };
+            format!("{} → {to}", Packet::parse(bytes).expect("only what can be read is sent"))
+        });
+        let answers = answers.collect();
+        self.out.sent();
+        answers
+    }
+
+    fn accepted(&self, instance: u64) -> Option<(Ballot, bool, Vec<u8>)> {
+        self.acceptor.store().get(instance).map(|at| (at.ballot, at.decided, at.bytes.to_vec()))
+    }
+}
+
+const ROOM: &str = "space 0 drops 0 → learners";
+
+// [Lamport01 §2.2, phase 1 (b)]
+#[test]
+fn an_acceptor_promises_the_higher_ballot_and_refuses_the_lower() {
+    let mut bench = Bench::new();
+    bench.prepare(ballot(2, P1), 0);
+    let promise = "A1 1b 2.P1 page [0..0) complete<0 top 0: nothing accepted → P1";
+    let vote = format!("A1 2b 2.P1 [] decided<0 complete<0 read<0 {ROOM}");
+    assert_eq!(bench.answers(), [promise, &vote]);
+    bench.prepare(ballot(1, P2), 0);
+    assert_eq!(bench.answers(), ["A1 nack 1.P2 promised 2.P1 → P2"]);
+    bench.prepare(ballot(2, P2), 0);
+    assert_eq!(bench.answers().len(), 2, "of one round the higher proposer goes before");
+    assert_eq!(bench.acceptor.promised(), ballot(2, P2));
+}
+
+#[test]
+fn a_promise_that_was_lost_is_given_again() {
+    let mut bench = Bench::new();
+    bench.prepare(ballot(1, P1), 0);
+    bench.answers();
+    bench.prepare(ballot(1, P1), 0);
+    assert_eq!(bench.answers(), ["A1 1b 1.P1 page [0..0) complete<0 top 0: nothing accepted → P1"]);
+}
+
+#[test]
+fn the_same_round_of_another_start_of_the_same_proposer_is_another_ballot() {
+    let mut bench = Bench::new();
+    bench.prepare(ballot(1, P1), 0);
+    bench.propose(ballot(1, P1), 0, 0, "mine");
+    let later = Ballot::new(1, P1, 77);
+    bench.prepare(later, 0);
+    assert_eq!(bench.acceptor.promised(), later);
+    bench.propose(ballot(1, P1), 1, 0, "of the former life");
+    assert_eq!(bench.accepted(1), None);
+}
+
+#[test]
+fn a_promise_tells_what_was_accepted_and_in_which_ballot() {
+    let mut bench = Bench::new();
+    bench.propose(ballot(1, P1), 0, 0, "a");
+    bench.propose(ballot(1, P1), 1, 0, "b");
+    bench.propose(ballot(2, P2), 1, 0, "c");
+    bench.propose(ballot(2, P2), 4, 0, "d");
+    bench.answers();
+    bench.prepare(ballot(3, P1), 0);
+    assert_eq!(
+        bench.answers()[0],
+        "A1 1b 3.P1 page [0..5) complete<0 top 5: [0..1) in 1.P1 [1..2) in 2.P2 [4..5) in 2.P2 → P1"
+    );
+    bench.prepare(ballot(3, P1), 2);
+    assert_eq!(bench.answers()[0], "A1 1b 3.P1 page [2..5) complete<0 top 5: [4..5) in 2.P2 → P1");
+}
+
+#[test]
+fn a_promise_that_does_not_fit_a_packet_comes_in_pages() {
+    let mut bench = Bench::new();
+    for at in 0..60 {
+        bench.propose(ballot(1, P1), 2 * at, 0, "x");
+    }
+    bench.answers();
+    bench.prepare(ballot(2, P2), 0);
+    let page = bench.answers().remove(0);
+    assert!(page.starts_with("A1 1b 2.P2 page [0..80) complete<0 top 119:"), "{page}");
+    bench.prepare(ballot(2, P2), 80);
+    let page = bench.answers().remove(0);
+    assert!(page.starts_with("A1 1b 2.P2 page [80..119) complete<0 top 119: [80..81) in 1.P1"), "{page}");
+}
+
+// [Lamport01 §2.2, phase 2 (b)]
+#[test]
+fn an_acceptor_accepts_unless_it_promised_a_higher_ballot() {
+    let mut bench = Bench::new();
+    bench.prepare(ballot(2, P2), 0);
+    bench.answers();
+    bench.propose(ballot(1, P1), 0, 0, "lower");
+    assert_eq!(bench.answers(), ["A1 nack 1.P1 promised 2.P2 → P1"]);
+    assert_eq!(bench.accepted(0), None);
+    bench.propose(ballot(2, P2), 0, 0, "equal");
+    assert_eq!(bench.answers(), [format!("A1 2b 2.P2 [0..1) decided<0 complete<0 read<1 {ROOM}")]);
+    bench.propose(ballot(3, P1), 0, 0, "higher");
+    assert_eq!(bench.acceptor.promised(), ballot(3, P1), "to accept is to promise");
+    assert_eq!(bench.accepted(0), Some((ballot(3, P1), false, batch("higher"))));
+}
+
+#[test]
+fn the_votes_of_a_turn_leave_in_one_packet_as_ranges() {
+    let mut bench = Bench::new();
+    for instance in [0, 1, 2, 5, 6, 9] {
+        bench.propose(ballot(1, P1), instance, 0, "x");
+    }
+    assert_eq!(
+        bench.answers(),
+        [format!("A1 2b 1.P1 [0..3) [5..7) [9..10) decided<0 complete<0 read<10 {ROOM}")]
+    );
+}
+
+#[test]
+fn votes_are_told_again_until_they_are_known_decided_so_that_a_lost_2b_does_no_harm() {
+    let mut bench = Bench::new();
+    bench.propose(ballot(1, P1), 0, 0, "x");
+    bench.answers();
+    bench.propose(ballot(1, P1), 1, 0, "x");
+    assert_eq!(bench.answers(), [format!("A1 2b 1.P1 [0..2) decided<0 complete<0 read<2 {ROOM}")]);
+    bench.propose(ballot(1, P1), 2, 1, "x");
+    assert_eq!(bench.answers(), [format!("A1 2b 1.P1 [1..3) decided<1 complete<1 read<3 {ROOM}")]);
+}
+
+#[test]
+fn votes_in_one_2b_all_belong_to_its_ballot() {
+    let mut bench = Bench::new();
+    for instance in 0..5 {
+        bench.propose(ballot(1, P1), instance, 0, "x");
+    }
+    bench.propose(ballot(2, P2), 2, 0, "x");
+    assert_eq!(bench.answers(), [format!("A1 2b 2.P2 [2..3) decided<0 complete<0 read<3 {ROOM}")]);
+}
+
+#[test]
+fn a_watermark_of_the_promised_ballot_decides_what_was_accepted_in_it() {
+    let mut bench = Bench::new();
+    for instance in [0, 1, 3] {
+        bench.propose(ballot(1, P1), instance, 0, "x");
+    }
+    bench.watermark(ballot(1, P1), 4);
+    assert_eq!(bench.answers()[0], format!("A1 2b 1.P1 [] decided<4 complete<2 read<4 {ROOM}"));
+    assert!(bench.acceptor.store().decided(3) && bench.accepted(2).is_none());
+}
+
+#[test]
+fn a_watermark_of_another_ballot_decides_nothing() {
+    for other in [ballot(1, P1), ballot(3, P1)] {
+        let mut bench = Bench::new();
+        bench.propose(ballot(2, P2), 0, 0, "x");
+        bench.watermark(other, 1);
+        assert!(!bench.acceptor.store().decided(0), "by {other}");
+    }
+}
+
+#[test]
+fn a_watermark_does_not_decide_what_was_accepted_in_a_lower_ballot() {
+    let mut bench = Bench::new();
+    bench.propose(ballot(1, P1), 0, 0, "outvoted");
+    bench.propose(ballot(2, P2), 1, 0, "x");
+    bench.watermark(ballot(2, P2), 2);
+    assert!(!bench.acceptor.store().decided(0) && bench.acceptor.store().decided(1));
+}
+
+#[test]
+fn an_instance_far_ahead_is_dropped() {
+    let mut bench = Bench::new();
+    for instance in [AHEAD_MAX, AHEAD_MAX + 1, u64::MAX - 1] {
+        bench.propose(ballot(1, P1), instance, 0, "far");
+        assert_eq!(bench.accepted(instance), None);
+    }
+    bench.propose(ballot(1, P1), AHEAD_MAX - 1, 0, "near");
+    assert!(bench.accepted(AHEAD_MAX - 1).is_some());
+}
+
+#[test]
+fn an_instance_that_would_take_one_range_too_many_is_as_good_as_lost() {
+    let mut bench = Bench::new();
+    for at in 0..RANGES_MAX as u64 + 1 {
+        bench.propose(ballot(1, P1), 2 * at, 0, "x");
+    }
+    assert_eq!(bench.accepted(2 * RANGES_MAX as u64), None);
+    bench.answers();
+    bench.propose(ballot(1, P1), 1, 0, "x");
+    bench.propose(ballot(1, P1), 2 * RANGES_MAX as u64, 0, "x");
+    assert!(bench.accepted(2 * RANGES_MAX as u64).is_some(), "where two ranges became one there is room");
+}
+
+#[test]
+fn a_repaired_decision_is_kept_and_is_no_vote() {
+    let mut bench = Bench::new();
+    bench.prepare(ballot(3, P1), 0);
+    bench.answers();
+    bench.repair(ballot(2, P2), 0, "decided");
+    assert_eq!(bench.accepted(0), Some((ballot(2, P2), true, batch("decided"))));
+    bench.watermark(ballot(3, P1), 0);
+    bench.hears(P1, flags::ASK, &Hello { answered: 0.into() }, &[]);
+    assert_eq!(bench.answers()[0], format!("A1 2b 3.P1 [] decided<0 complete<1 read<0 {ROOM}"));
+}
+
+#[test]
+fn the_proposal_of_an_outvoted_leader_does_not_touch_a_decision() {
+    let mut bench = Bench::new();
+    bench.propose(ballot(1, P1), 1, 0, "x");
+    bench.repair(ballot(2, P2), 0, "decided");
+    bench.propose(ballot(1, P1), 0, 0, "late");
+    bench.answers();
+    assert_eq!(bench.out.stopping(), None);
+    assert_eq!(bench.accepted(0).map(|(_, decided, bytes)| (decided, bytes)), Some((true, batch("decided"))));
+}
+
+#[test]
+fn a_promise_can_be_read_whatever_was_repaired() {
+    let mut bench = Bench::new();
+    bench.repair(ballot(2, P2), 0, "decided");
+    bench.prepare(ballot(1, P1), 0);
+    bench.answers();
+    bench.prepare(ballot(3, P1), 0);
+    assert!(bench.answers()[0].starts_with("A1 1b 3.P1 page [0..1)"));
+}
+
+#[test]
+fn two_values_in_one_ballot_end_the_process() {
+    let mut bench = Bench::new();
+    bench.propose(ballot(1, P1), 0, 0, "one");
+    bench.propose(ballot(1, P1), 0, 0, "one");
+    bench.answers();
+    assert_eq!(bench.out.stopping(), None, "the same value twice is no conflict");
+    bench.propose(ballot(1, P1), 0, 0, "two");
+    bench.answers();
+    assert_eq!(bench.out.stopping(), Some(Stop::Conflict { instance: 0 }));
+}
+
+#[test]
+fn what_is_accepted_is_told_to_whom_it_was_promised_and_what_is_decided_to_anybody() {
+    let mut bench = Bench::new();
+    bench.propose(ballot(1, P1), 0, 0, "a");
+    bench.propose(ballot(1, P1), 1, 1, "b");
+    bench.answers();
+    let all = RangeRecord::new(Range::new(0, 9));
+    bench.hears(P2, 0, &Fetch::new(Ballot::ZERO, address(P2)), all.as_bytes());
+    assert_eq!(bench.answers(), ["A1 value i0 of 1.P1: C1#0 1 B (decided) → P2"]);
+    bench.hears(P2, 0, &Fetch::new(ballot(2, P2), address(P2)), all.as_bytes());
+    assert_eq!(bench.answers(), [""; 0], "nothing was promised in this ballot");
+    bench.prepare(ballot(2, P2), 0);
+    bench.answers();
+    bench.hears(P2, 0, &Fetch::new(ballot(2, P2), address(P2)), all.as_bytes());
+    let both = ["A1 value i0 of 1.P1: C1#0 1 B (decided) → P2", "A1 value i1 of 1.P1: C1#0 1 B → P2"];
+    assert_eq!(bench.answers(), both);
+}
+
+#[test]
+fn a_long_fetch_is_served_in_bursts_and_in_full() {
+    let mut bench = Bench::new();
+    for instance in 0..200 {
+        bench.propose(ballot(1, P1), instance, instance, "x");
+    }
+    bench.watermark(ballot(1, P1), 200);
+    bench.answers();
+    let all = RangeRecord::new(Range::new(0, 1000));
+    bench.hears(P2, 0, &Fetch::new(Ballot::ZERO, address(P2)), all.as_bytes());
+    let mut served = Vec::new();
+    loop {
+        let burst = bench.answers();
+        assert!(burst.len() as u64 <= FETCH_BURST);
+        served.extend(burst);
+        if !bench.out.take_again() {
+            break;
+        }
+    }
+    assert_eq!(served.len(), 200);
+}
+
+#[test]
+fn what_was_missed_is_asked_for_after_a_moment() {
+    let mut bench = Bench::new();
+    bench.propose(ballot(1, P1), 0, 0, "x");
+    bench.propose(ballot(1, P1), 2, 0, "x");
+    bench.watermark(ballot(1, P1), 3);
+    bench.answers();
+    bench.acceptor.turn(10_000_000, &mut bench.out);
+    let asked: Vec<String> = bench.out.queued().map(|(_, b)| Packet::parse(b).unwrap().to_string()).collect();
+    assert_eq!(asked, ["A1 catch-up have<1 missing [1..2)"]);
+    assert!(matches!(Packet::parse(bench.out.queued().next().unwrap().1).unwrap().body, Body::CatchUp(..)));
+}

@@ -23,7 +23,8 @@ impl Proposer {
     pub(super) fn prepare(&mut self, now: Nanos, from: u64, out: &mut Outbox) {
         self.stage = Stage::Preparing;
         self.phase1.begin(self.ballot, from);
-        self.fetched = None;
+        self.fetched_until = 0;
+        self.moved = now;
         self.ask_promises(out);
         out.arm(RETRANSMIT, now + self.rto.timeout());
     }
@@ -70,8 +71,7 @@ impl Proposer {
         let missing = self.unresolved();
         if missing.is_empty() {
             self.lead(now, out);
-        } else if self.fetched != Some(frontier) {
-            self.fetched = Some(frontier);
+        } else if missing[0].first >= self.fetched_until {
             self.fetch_accepted(&missing, out);
         }
     }
@@ -95,20 +95,22 @@ impl Proposer {
     /// Asks the acceptors that told of them for the batches of these instances.
     pub(super) fn fetch_accepted(&mut self, missing: &[Range], out: &mut Outbox) {
         self.fetch_turn += 1;
+        let wanted = || missing.iter().flat_map(|range| range.first..range.until).take(RANGES_MAX);
+        self.fetched_until = wanted().last().map_or(0, |last| last + 1);
         for at in 0..self.acceptors.len() {
-            let mut wanted = RangeSet::default();
+            let mut from_this = RangeSet::default();
             let mut address = None;
-            for instance in missing.iter().flat_map(|range| range.first..range.until).take(RANGES_MAX) {
+            for instance in wanted() {
                 if let Some((holder, to)) = self.phase1.holder(instance, self.fetch_turn)
                     && holder == at
                 {
                     address = Some(to);
-                    wanted.insert(instance);
+                    from_this.insert(instance);
                 }
             }
             if let Some(address) = address {
                 let body = Fetch::new(self.ballot, self.setup.address);
-                out.send(To::Peer(address), &body, &[wanted.records().as_bytes()]);
+                out.send(To::Peer(address), &body, &[from_this.records().as_bytes()]);
             }
         }
     }
@@ -119,6 +121,11 @@ impl Proposer {
         let end = self.phase1.end();
         for instance in frontier..end {
             let found = !self.phase1.best(instance).is_zero() || self.window.decided(instance).is_some();
+            if !found && instance < self.applied {
+                // A majority has forgotten what it decided. To decide it anew would make two orders.
+                out.stop(Stop::Conflict { instance });
+                return;
+            }
             if found {
                 self.window.repropose(instance, self.ballot);
             } else {

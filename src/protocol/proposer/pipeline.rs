@@ -42,6 +42,11 @@ impl Proposer {
 
     pub(super) fn leading(&mut self, now: Nanos, out: &mut Outbox) {
         let frontier = self.window.frontier();
+        if frontier > self.proposed {
+            // More was known decided than phase 1 told of.
+            (self.proposed, self.sent_until, self.open) = (frontier, frontier, false);
+            self.flow.begin(frontier);
+        }
         if frontier >= self.proposed && self.recover_until > frontier {
             self.prepare(now, frontier, out); // the next page
             return;
@@ -70,7 +75,7 @@ impl Proposer {
 
     pub(super) fn send_new(&mut self, now: Nanos, out: &mut Outbox) {
         if self.sent_until == self.proposed {
-            out.disarm(FLOW);
+            self.unblock(out);
             return;
         }
         let mut credit = self.flow.credit(now, out);
@@ -78,7 +83,9 @@ impl Proposer {
             let length =
                 self.window.bytes(self.sent_until).map_or(0, <[u8]>::len) + HEADER_LEN + size_of::<Phase2a>();
             if cost(length) > credit {
-                out.arm(FLOW, now + Flow::AGAIN);
+                if !core::mem::replace(&mut self.blocked, true) {
+                    out.arm(FLOW, now + Flow::AGAIN);
+                }
                 return;
             }
             if out.room() < 256 {
@@ -90,7 +97,14 @@ impl Proposer {
             self.flow.sent(self.sent_until, length);
             self.sent_until += 1;
         }
-        out.disarm(FLOW);
+        self.unblock(out);
+    }
+
+    /// Nobody's reading holds us back.
+    fn unblock(&mut self, out: &mut Outbox) {
+        if core::mem::take(&mut self.blocked) {
+            out.disarm(FLOW);
+        }
     }
 
     /// Sends again at once what an acceptor must have missed: it voted for a later instance, not for this one.
@@ -133,10 +147,14 @@ impl Proposer {
             Stage::Following => {}
             Stage::Preparing => {
                 self.rto.expired();
-                if self.phase1.quorum() {
-                    self.fetched = None;
-                } else {
+                if !self.phase1.quorum() {
                     self.ask_promises(out);
+                } else if now.saturating_sub(self.moved) > STALE {
+                    // Who told of it may have died since: ask everybody again.
+                    self.prepare(now, self.window.frontier(), out);
+                    return;
+                } else {
+                    self.fetched_until = 0;
                 }
                 out.arm(RETRANSMIT, now + self.rto.timeout());
             }

@@ -15,11 +15,11 @@ impl Proposer {
             Step::Wait(until) => out.arm(CATCH_UP, until),
             Step::Ask { until } => {
                 let missing = records(&self.window.missing::<RANGES_MAX>(until));
-                let source =
-                    self.phase1.complete_until().filter(|(complete, _)| quorum && *complete > frontier);
+                let source = self.phase1.source(frontier, self.fetch_turn).filter(|_| quorum);
+                self.fetch_turn += 1;
                 if missing.is_empty() {
                     // Everything is held and waits for votes or a watermark.
-                } else if let Some((_, acceptor)) = source {
+                } else if let Some(acceptor) = source {
                     let body = Fetch::new(Ballot::ZERO, self.setup.address);
                     out.send(To::Peer(acceptor), &body, &[missing.as_bytes()]);
                 } else {
@@ -85,24 +85,29 @@ impl Proposer {
         out: &mut Outbox,
     ) {
         let count = self.acceptors.len();
-        let asker =
-            (packet.sender.role == Role::Acceptor).then(|| self.acceptors.index(packet.sender.id)).flatten();
-        let fit = |at: &usize| {
+        let asker = (packet.sender.role, packet.sender.id);
+        let own = (asker.0 == Role::Acceptor).then(|| self.acceptors.index(asker.1)).flatten();
+        let alive = |at: &usize| {
             let seen = self.seen[*at].filter(|seen| now.saturating_sub(seen.heard) < self.setup.suspect * 2);
-            Some(*at) != asker && seen.is_some_and(|seen| seen.complete_until > first)
+            seen.is_some() && Some(*at) != own
         };
-        let chosen = (0..count).map(|at| (at + self.fetch_turn) % count).find(fit);
+        let complete = |at: &usize| self.seen[*at].is_some_and(|seen| seen.complete_until > first);
+        let order = (0..count).map(|at| (at + self.fetch_turn) % count).filter(alive);
+        let sure = order.clone().find(complete);
+        // With holes of its own further down, an acceptor may still hold what is asked for.
+        let chosen = sure.or_else(|| order.clone().next());
         self.fetch_turn += 1;
-        match chosen.and_then(|at| self.seen[at]) {
-            Some(seen) => {
-                self.orphaned = None;
-                let body = Fetch::new(Ballot::ZERO, from);
-                out.send(To::Peer(seen.address), &body, &[ranges.records().as_bytes()]);
+        self.orphans.retain(|orphan| orphan.asker != asker || sure.is_none() && orphan.first == first);
+        match self.orphans.iter_mut().find(|orphan| orphan.asker == asker) {
+            Some(orphan) => orphan.again = now,
+            None if sure.is_none() => {
+                let _ = self.orphans.push(Orphan { asker, first, since: now, again: now });
             }
-            None => {
-                // Decided, but nobody at hand knows it and holds it. If that lasts, a new ballot finds it again.
-                self.orphaned.get_or_insert(now);
-            }
+            None => {}
+        }
+        if let Some(seen) = chosen.and_then(|at| self.seen[at]) {
+            let body = Fetch::new(Ballot::ZERO, from);
+            out.send(To::Peer(seen.address), &body, &[ranges.records().as_bytes()]);
         }
     }
 }

@@ -5,8 +5,8 @@ use super::*;
 impl Proposer {
     /// An acceptor or another leader showed this ballot: if it is higher than ours, ours is over.
     pub(super) fn outranked(&mut self, now: Nanos, by: Ballot, out: &mut Outbox) {
-        self.highest = self.highest.max(by);
-        if self.stage != Stage::Following && by > self.ballot {
+        self.heard_of(by);
+        if self.stage != Stage::Following && by > self.ballot && by.follows(self.ballot) {
             out.notice(Notice::Deposed { own: self.ballot, by });
             self.follow(now, out);
         }
@@ -21,9 +21,19 @@ impl Proposer {
         self.deposed = if now < self.deposed_at + self.setup.suspect { (self.deposed + 1).min(6) } else { 0 };
         self.deposed_at = now;
         self.campaign_at = now + (self.random.between(5 * MS, 30 * MS) << self.deposed);
+        self.blocked = false;
+        self.orphans.clear();
+        self.heartbeat(To::Group(Role::Proposer), 0, out);
         out.disarm(RETRANSMIT);
         out.disarm(FLOW);
         out.arm(CAMPAIGN, self.campaign_at);
+    }
+
+    /// Somebody has used this ballot: ours must be higher.
+    pub(super) fn heard_of(&mut self, ballot: Ballot) {
+        if ballot.follows(self.highest) {
+            self.highest = self.highest.max(ballot);
+        }
     }
 
     /// A packet of another proposer that leads `ballot`.
@@ -98,9 +108,9 @@ impl Proposer {
         if self.stage == Stage::Leading && self.unfit && !self.should_lead() {
             self.follow(now, out);
         }
-        if self.orphaned.is_some_and(|since| now.saturating_sub(since) >= self.setup.suspect) && self.leads()
-        {
-            self.orphaned = None;
+        // Decided, but nobody who is asked has it, and neither have we: a new ballot finds it again.
+        let suspect = self.setup.suspect;
+        if self.leads() && self.orphans.iter().any(|orphan| orphan.again.saturating_sub(orphan.since) >= suspect) {
             self.follow(now, out);
         }
     }

@@ -141,7 +141,7 @@ fn how_the_reader_cuts_the_file_into_reads_does_not_matter() {
     impl Read for Drip<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             self.1 += 1;
-            if self.1 % 3 == 0 {
+            if self.1.is_multiple_of(3) {
                 return Err(io::ErrorKind::Interrupted.into());
             }
             let one = buffer.len().min(1);

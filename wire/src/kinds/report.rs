@@ -1,7 +1,7 @@
 //! Report: a learner or follower tells the leader how far it has read and what room it has.
 
 use super::{body, fixed, nothing_after};
-use crate::Refusal;
+use crate::{BallotField, Refusal};
 use core::fmt;
 use zerocopy::byteorder::big_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -30,12 +30,14 @@ impl fmt::Display for Room {
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Report {
+    /// Of the leader that is told.
+    pub ballot: BallotField,
     pub room: Room,
     /// Every instance below was delivered.
     pub delivered_until: U64,
 }
 
-body!(Report = 24 bytes);
+body!(Report = 40 bytes);
 
 impl Report {
     pub(crate) fn parse(bytes: &[u8]) -> Result<&Report, Refusal> {
@@ -47,6 +49,6 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, " delivered<{} {}", self.delivered_until, self.room)
+        write!(f, " {} delivered<{} {}", self.ballot.get(), self.delivered_until, self.room)
     }
 }

@@ -82,7 +82,7 @@ fn examples() -> Vec<Vec<u8>> {
         sealed(proposer, 0, &Fetch::new(ballot, to), &[ranges[..1].as_bytes()]),
         sealed(acceptor, flags::DECIDED, &value, &[&batch]),
         sealed(acceptor, 0, &value, &[]),
-        sealed(learner, 0, &Report { room: room(), delivered_until: 8.into() }, &[]),
+        sealed(learner, 0, &Report { ballot: ballot.into(), room: room(), delivered_until: 8.into() }, &[]),
     ]
 }
 

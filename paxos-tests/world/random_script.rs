@@ -1,0 +1,146 @@
+//! Scripts that nobody would think of.
+
+use super::chance::Chance;
+
+/// A short life of a small cluster in which anything may go wrong that the engine must survive, and which heals at the end.
+pub fn random_script(seed: u64) -> String {
+    let mut chance = Chance::new(!seed);
+    let chance = &mut chance;
+    let acceptors = chance.pick(&[1, 3, 3, 3, 3, 5]);
+    let proposers = chance.pick(&[1, 2, 2, 2, 3]);
+    let learners = chance.pick(&[1, 2, 2]);
+    let clients = chance.between(1, 4);
+    let mut life = Life { script: Vec::new(), acceptors, proposers, learners, clients, late: Vec::new(), lost: 0, down: Vec::new() };
+    if acceptors > 1 && chance.percent(20) {
+        life.late.push(chance.between(1, acceptors + 1));
+    }
+    let without = life.late.iter().map(|id| format!(" without {id}")).collect::<String>();
+    life.says(format!("{acceptors} acceptors{without}"));
+    if chance.percent(20) {
+        let (role, space) = (chance.pick(&["acceptors", "learners", "proposers"]), chance.pick(&[8, 32, 64]));
+        life.says(format!("{role} have {space} KiB"));
+    }
+    if chance.percent(50) {
+        life.weather(chance);
+    }
+    life.says(format!("{proposers} proposers; {learners} learners"));
+    for client in 1..=clients {
+        let shape = chance.pick(&[" odd", "", "", ""]);
+        let values = chance.pick(&[1, 20, 100, 100, 400, 400, 3000]);
+        let sizes = ["", "", " of 300 bytes", if values > 400 { " of 1200 bytes" } else { " of 3000 bytes" }];
+        let size = if shape.is_empty() { chance.pick(&sizes) } else { "" };
+        let pace = chance.pick(&["", " at 50/s", " at 2000/s"]);
+        life.says(format!("client {client} submits {values}{shape} values{size}{pace}"));
+        life.waits(chance);
+    }
+    for _ in 0..chance.below(10) {
+        life.happens(chance);
+        life.waits(chance);
+    }
+    life.ends(chance);
+    life.script.join(";\n")
+}
+
+struct Life {
+    script: Vec<String>,
+    acceptors: u64,
+    proposers: u64,
+    learners: u64,
+    clients: u64,
+    /// Acceptors that did not start yet.
+    late: Vec<u64>,
+    /// Acceptors that crashed, for good.
+    lost: u64,
+    /// Proposers that crashed and did not come back.
+    down: Vec<u64>,
+}
+
+impl Life {
+    fn says(&mut self, sentence: String) {
+        self.script.push(sentence);
+    }
+
+    fn waits(&mut self, chance: &mut Chance) {
+        let most = chance.pick(&[1, 2_000, 20_000, 200_000, 1_000_000, 7_000_000]);
+        let time = chance.below(most);
+        if time > 0 {
+            self.says(format!("wait {time}us"));
+        }
+    }
+
+    fn weather(&mut self, chance: &mut Chance) {
+        let loss = chance.pick(&[0, 0, 1, 10, 30, 50]);
+        self.says(format!("lose {loss}%"));
+        self.says(format!("duplicate {}%", chance.pick(&[0, 10, 50])));
+        self.says(format!("reorder {}%", chance.pick(&[0, 5, 50])));
+        self.says(format!("replay {}%", chance.pick(&[0, 0, 1, 10])));
+    }
+
+    fn anybody(&self, chance: &mut Chance) -> String {
+        match chance.below(6) {
+            0 | 1 => format!("acceptor {}", chance.between(1, self.acceptors + 1)),
+            2 | 3 => format!("proposer {}", chance.between(1, self.proposers + 1)),
+            4 => format!("learner {}", chance.between(1, self.learners + 1)),
+            _ => format!("client {}", chance.between(1, self.clients + 1)),
+        }
+    }
+
+    fn happens(&mut self, chance: &mut Chance) {
+        let (one, other) = (self.anybody(chance), self.anybody(chance));
+        match chance.below(16) {
+            0 | 1 => {
+                let id = chance.between(1, self.proposers + 1);
+                self.down.retain(|down| *down != id);
+                self.says(format!("restart proposer {id}"));
+            }
+            2 => {
+                let id = chance.between(1, self.proposers + 1);
+                self.down.push(id);
+                self.says(format!("crash proposer {id}"));
+            }
+            3 => {
+                self.down.clear();
+                for id in 1..=self.proposers {
+                    self.says(format!("restart proposer {id}"));
+                }
+            }
+            4 => self.says(format!("restart learner {}", chance.between(1, self.learners + 1))),
+            5 => self.says(format!("restart client {}", chance.between(1, self.clients + 1))),
+            6 => self.says(format!("pause {one} for {}ms", chance.pick(&[1, 30, 1000, 6000, 12_000]))),
+            7 => self.says(format!("{one} hears nothing")),
+            8 => self.says(format!("nobody hears {one}")),
+            9 | 10 if one != other => self.says(format!("{one} hears no {other}")),
+            11 => {
+                let kind = chance.pick(&["1a", "1b", "2a", "2b", "heartbeat", "watermark", "nack", "value", "ack"]);
+                self.says(format!("{one} hears no {kind}"));
+            }
+            12 => self.says("heal".into()),
+            13 => self.weather(chance),
+            14 if (self.lost + 1) * 2 < self.acceptors && self.late.is_empty() => {
+                self.lost += 1;
+                self.says(format!("crash acceptor {}", self.lost));
+            }
+            _ => {
+                if let Some(id) = self.late.pop() {
+                    self.says(format!("start acceptor {id}"));
+                }
+            }
+        }
+    }
+
+    fn ends(&mut self, chance: &mut Chance) {
+        if chance.percent(50)
+            && let Some(id) = self.late.pop()
+        {
+            self.says(format!("start acceptor {id}"));
+        }
+        self.says("heal".into());
+        self.says("duplicate 0%".into());
+        self.says("reorder 0%".into());
+        self.says("replay 0%".into());
+        if (1..=self.proposers).all(|id| self.down.contains(&id)) {
+            self.says(format!("restart proposer {}", chance.between(1, self.proposers + 1)));
+        }
+        self.says("expect all delivered within 120s".into());
+    }
+}
