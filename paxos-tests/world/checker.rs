@@ -79,14 +79,19 @@ impl Checker {
                 assert_eq!(chosen, Some(batch.as_bytes()), "{packet}: that was not chosen");
             }
             Body::Value(body, batch) => {
-                let proposed = self.proposed.get(&(body.instance.get(), body.ballot.get())).map(|bytes| &bytes[..]);
+                let proposed =
+                    self.proposed.get(&(body.instance.get(), body.ballot.get())).map(|bytes| &bytes[..]);
                 assert_eq!(proposed, Some(batch.as_bytes()), "{packet}: that was not proposed");
             }
             Body::Ack(_, records) => {
                 for record in records {
                     let session = self.sessions.get(record.client.get());
-                    let decided = if record.incarnation.get() == session.incarnation { session.next } else { 0 };
-                    assert!(record.decided_until.get() <= decided, "{packet}: only {decided} entries are decided");
+                    let decided =
+                        if record.incarnation.get() == session.incarnation { session.next } else { 0 };
+                    assert!(
+                        record.decided_until.get() <= decided,
+                        "{packet}: only {decided} entries are decided"
+                    );
                 }
             }
             Body::Nack(body) => assert!(body.refused.get() < body.promised.get(), "{packet}"),
@@ -95,7 +100,11 @@ impl Checker {
     }
 
     fn claims(&self, packet: &Packet<'_>, decided_until: u64) {
-        assert!(decided_until <= self.frontier, "{packet}: only instances below {} are chosen", self.frontier);
+        assert!(
+            decided_until <= self.frontier,
+            "{packet}: only instances below {} are chosen",
+            self.frontier
+        );
     }
 
     fn propose(&mut self, packet: &Packet<'_>, instance: u64, ballot: Ballot, batch: Batch<'_>) {
@@ -109,7 +118,8 @@ impl Checker {
 
     fn vote(&mut self, packet: &Packet<'_>, ballot: Ballot, ranges: &[RangeRecord]) {
         let Some(at) = self.acceptors.iter().position(|id| *id == packet.sender.id) else { return };
-        let before = if self.voted[at].0 == ballot { core::mem::take(&mut self.voted[at].1) } else { Vec::new() };
+        let before =
+            if self.voted[at].0 == ballot { core::mem::take(&mut self.voted[at].1) } else { Vec::new() };
         for range in RangeRecord::all(ranges) {
             let mut instance = range.first;
             while instance < range.until {
@@ -134,10 +144,18 @@ impl Checker {
             return;
         }
         let (first, chosen) = self.chosen.entry(instance).or_insert_with(|| (ballot, Rc::clone(bytes)));
-        assert!(**chosen == **bytes, "{packet}: two values chosen for instance {instance}, in {first:?} and {ballot:?}");
+        assert!(
+            **chosen == **bytes,
+            "{packet}: two values chosen for instance {instance}, in {first:?} and {ballot:?}"
+        );
         *first = ballot.min(*first);
-        for ((_, later), other) in self.proposed.range((instance, ballot)..=(instance, Ballot::new(Ballot::ROUND_MAX, !0, !0))) {
-            assert!(**other == **chosen, "{packet}: instance {instance}: {later:?} proposed another value than was chosen");
+        for ((_, later), other) in
+            self.proposed.range((instance, ballot)..=(instance, Ballot::new(Ballot::ROUND_MAX, !0, !0)))
+        {
+            assert!(
+                **other == **chosen,
+                "{packet}: instance {instance}: {later:?} proposed another value than was chosen"
+            );
         }
     }
 
@@ -193,7 +211,12 @@ fn value(client: u16, incarnation: u64, line: &[u8], streams: &mut [Stream]) {
     };
     let stream = &streams[at];
     assert!(stream.delivered < stream.offered, "{} comes out before it was submitted", text());
-    assert!(stream.value(stream.delivered) == line, "{} comes out where number {} should", text(), stream.delivered);
+    assert!(
+        stream.value(stream.delivered) == line,
+        "{} comes out where number {} should",
+        text(),
+        stream.delivered
+    );
     let later = streams.iter().any(|s| s.client == client && s.start > stream.start && s.delivered > 0);
     assert!(!later, "{} comes out after values of a later start", text());
     streams[at].delivered += 1;

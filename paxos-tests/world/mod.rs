@@ -212,7 +212,12 @@ impl World {
         if role != Role::Client {
             return self.start(role, id, None);
         }
-        let last = self.streams.iter().rfind(|stream| stream.client == id).expect("it submitted something before").clone();
+        let last = self
+            .streams
+            .iter()
+            .rfind(|stream| stream.client == id)
+            .expect("it submitted something before")
+            .clone();
         self.submit(id, last.values, last.shape, None);
     }
 
@@ -242,7 +247,9 @@ impl World {
 
     /// Whether this proposer leads.
     pub fn leads(&self, id: u16) -> bool {
-        self.alive().any(|node| node.me.id == id && matches!(&node.actor, Actor::Proposer(proposer) if proposer.leads()))
+        self.alive().any(|node| {
+            node.me.id == id && matches!(&node.actor, Actor::Proposer(proposer) if proposer.leads())
+        })
     }
 
     // ------------------------------------------------------------------ time
@@ -327,7 +334,11 @@ impl World {
                 assert!(proposer.decided_until() <= self.checker.frontier(), "{} claims too much", node.me);
             }
             Actor::Learner(learner) => {
-                assert!(learner.delivered_until() <= self.checker.frontier(), "{} delivers too much", node.me);
+                assert!(
+                    learner.delivered_until() <= self.checker.frontier(),
+                    "{} delivers too much",
+                    node.me
+                );
             }
             Actor::Client(client) => {
                 let stream = &self.streams[node.feed.as_ref().expect("a client has input").stream];
@@ -348,7 +359,10 @@ impl World {
 
     fn ends(&mut self, who: Sender, stop: Stop) {
         self.tell(Told::Said(format!("{who} ends: {stop:?}")));
-        let stream = self.streams.iter().find(|stream| stream.client == who.id && stream.incarnation == who.incarnation);
+        let stream = self
+            .streams
+            .iter()
+            .find(|stream| stream.client == who.id && stream.incarnation == who.incarnation);
         match stop {
             Stop::Done => {
                 let stream = stream.expect("only clients are done");
@@ -414,7 +428,8 @@ impl World {
         self.alive().all(|node| match &node.actor {
             Actor::Client(_) => false,
             Actor::Learner(learner) => {
-                node.printed == self.checker.output().len() && learner.delivered_until() == self.checker.frontier()
+                node.printed == self.checker.output().len()
+                    && learner.delivered_until() == self.checker.frontier()
             }
             _ => true,
         })
@@ -442,7 +457,12 @@ impl World {
                     proposer.highest()
                 )),
                 Actor::Acceptor(acceptor) => {
-                    lacks.push(format!("{} promised {}, top {}", node.me, acceptor.promised(), acceptor.store().top()));
+                    lacks.push(format!(
+                        "{} promised {}, top {}",
+                        node.me,
+                        acceptor.promised(),
+                        acceptor.store().top()
+                    ));
                 }
             }
         }

@@ -49,7 +49,8 @@ impl Network {
 
     /// How long each copy of a packet takes; none when it is lost.
     pub fn copies(&self, chance: &mut Chance, pair: u64) -> impl Iterator<Item = u64> + use<> {
-        let copies = if chance.percent(self.loss) { 0 } else { 1 + u64::from(chance.percent(self.duplicates)) };
+        let copies =
+            if chance.percent(self.loss) { 0 } else { 1 + u64::from(chance.percent(self.duplicates)) };
         let mut delays = [None; 2];
         for delay in delays.iter_mut().take(copies as usize) {
             let mut time = DELAY + pair * 0x9E37_79B9 % 30_000;

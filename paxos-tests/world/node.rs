@@ -1,6 +1,7 @@
 //! One start of one process: a role, its outbox, its timers, its receive buffers, its own clock.
 
 use super::stream::{Feed, Stream};
+use core::net::SocketAddrV4;
 use paxos::limits::PACKET_COST;
 use paxos::protocol::acceptor::Acceptor;
 use paxos::protocol::client::Client;
@@ -8,7 +9,6 @@ use paxos::protocol::deliver::Format;
 use paxos::protocol::learner::Learner;
 use paxos::protocol::proposer::Proposer;
 use paxos::protocol::{Nanos, Outbox, Process, Setup, Stop, TIMERS};
-use core::net::SocketAddrV4;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use wire::{Packet, Role, Sender};

@@ -10,7 +10,16 @@ pub fn random_script(seed: u64) -> String {
     let proposers = chance.pick(&[1, 2, 2, 2, 3]);
     let learners = chance.pick(&[1, 2, 2]);
     let clients = chance.between(1, 4);
-    let mut life = Life { script: Vec::new(), acceptors, proposers, learners, clients, late: Vec::new(), lost: 0, down: Vec::new() };
+    let mut life = Life {
+        script: Vec::new(),
+        acceptors,
+        proposers,
+        learners,
+        clients,
+        late: Vec::new(),
+        lost: 0,
+        down: Vec::new(),
+    };
     if acceptors > 1 && chance.percent(20) {
         life.late.push(chance.between(1, acceptors + 1));
     }
@@ -111,8 +120,10 @@ impl Life {
             8 => self.says(format!("nobody hears {one}")),
             9 | 10 if one != other => self.says(format!("{one} hears no {other}")),
             11 => {
-                let kind = chance.pick(&["1a", "1b", "2a", "2b", "heartbeat", "watermark", "nack", "value", "ack"]);
-                self.says(format!("{one} hears no {kind}"));
+                let kind =
+                    chance.pick(&["1a", "1b", "2a", "2b", "heartbeat", "watermark", "nack", "value", "ack"]);
+                let whom = chance.pick(&[&one, &one, "acceptors", "proposers", "learners"]);
+                self.says(format!("{whom} hear no {kind}"));
             }
             12 => self.says("heal".into()),
             13 => self.weather(chance),

@@ -76,7 +76,8 @@ impl World {
                 self.cut(None, Some(who(to)), named_kind(kind));
             }
             _ if words.contains(&"no") => {
-                let parts: Vec<&[&str]> = words.split(|word| matches!(*word, "hear" | "hears" | "no")).collect();
+                let parts: Vec<&[&str]> =
+                    words.split(|word| matches!(*word, "hear" | "hears" | "no")).collect();
                 let [to, [], from] = parts[..] else { panic!("what is {words:?}?") };
                 self.cut(Some(who(from)), Some(who(to)), None);
             }
@@ -160,7 +161,13 @@ impl World {
             }
             _ => panic!("what is {words:?}?"),
         };
-        assert!(met, "expected {} (it is {}.{:03} s now)", words.join(" "), self.now / SECOND, self.now % SECOND / MS);
+        assert!(
+            met,
+            "expected {} (it is {}.{:03} s now)",
+            words.join(" "),
+            self.now / SECOND,
+            self.now % SECOND / MS
+        );
     }
 }
 

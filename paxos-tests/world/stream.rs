@@ -41,7 +41,10 @@ impl Stream {
                 let mut chance = Chance::new(number << 24 | u64::from(self.client) << 8 | self.start);
                 let most = chance.pick(&[1, 1, 2, 40, 1400, 1500, 6000]);
                 let length = chance.below(most);
-                (0..length).map(|_| chance.draw() as u8).map(|byte| if byte == b'\n' { 0 } else { byte }).collect()
+                (0..length)
+                    .map(|_| chance.draw() as u8)
+                    .map(|byte| if byte == b'\n' { 0 } else { byte })
+                    .collect()
             }
         }
     }
@@ -70,6 +73,7 @@ impl Feed {
 
     /// When one more may be handed in.
     pub fn next(&self, offered: u64) -> Option<u64> {
-        self.per_second.map(|rate| self.begun + (u128::from(offered) * 1_000_000_000 / u128::from(rate)) as u64 + 1)
+        self.per_second
+            .map(|rate| self.begun + (u128::from(offered) * 1_000_000_000 / u128::from(rate)) as u64 + 1)
     }
 }

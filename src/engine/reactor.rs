@@ -101,6 +101,11 @@ pub struct Reactor {
     print_packets: bool,
 }
 
+/// A client talks to a person about values; how it talks to the network is for who asks.
+fn chatty(role: Role) -> log::Level {
+    if role == Role::Client { log::Level::Debug } else { log::Level::Info }
+}
+
 /// Which groups a role listens to, in the order in which they are read: payloads before votes on them.
 fn listens_to(role: Role) -> &'static [Role] {
     match role {
@@ -155,7 +160,9 @@ impl Reactor {
         unsafe { poller.add_with_mode(&signals, Event::readable(SIGNALS), PollMode::Level) }
             .map_err(|error| system("catch signals", error))?;
         let clock = Clock::start();
-        log::info!(
+        log::log!(
+            target: "paxos",
+            chatty(role),
             "{role} {id} on {} ({}), cluster {cluster:08x}, receive buffers {} KiB{}",
             via.name,
             via.address,
@@ -265,7 +272,9 @@ impl Reactor {
         let open = self.flush(now)?;
         let Stats { turns, received, sent, send_calls, unsent, drops, .. } = self.stats;
         let lost = unsent + self.outbox.overflowed;
-        log::info!(
+        log::log!(
+            target: "paxos",
+            chatty(self.me.role),
             "{turns} turns, {received} packets read, {sent} sent in {send_calls} calls, {lost} not sent, {drops} drops in \
              receive buffers"
         );
@@ -299,7 +308,7 @@ impl Reactor {
                 match parsed {
                     Ok(packet) => {
                         if self.print_packets {
-                            log::debug!("< {packet}");
+                            log::debug!(target: "paxos", "< {packet}");
                         }
                         role.packet(now, datagram.from, &packet, &mut self.outbox);
                     }
@@ -323,9 +332,9 @@ impl Reactor {
         for notice in &self.outbox.take_notices() {
             if let Some(unsaid) = self.talk.may_speak(now) {
                 if unsaid > 0 {
-                    log::info!("{unsaid} more lines like the last ones were left out");
+                    log::info!(target: "paxos", "{unsaid} more lines like the last ones were left out");
                 }
-                log::info!("{notice}");
+                log::info!(target: "paxos", "{notice}");
             }
         }
         let wheel = &mut self.wheel;
@@ -337,7 +346,7 @@ impl Reactor {
         if self.print_packets {
             for (_, bytes) in self.outbox.queued() {
                 if let Ok(packet) = Packet::parse(bytes) {
-                    log::debug!("> {packet}");
+                    log::debug!(target: "paxos", "> {packet}");
                 }
             }
         }
@@ -383,7 +392,7 @@ impl Reactor {
         }
         if let Some((refusal, from)) = self.last_refusal {
             let new = refused - self.told.1;
-            log::warn!("refused {new} packets; the last one, from {from}: {refusal}");
+            log::warn!(target: "paxos", "refused {new} packets; the last one, from {from}: {refusal}");
         }
         self.told = (now + REFUSALS_TOLD, refused);
     }

@@ -32,8 +32,15 @@ impl Bench {
     fn new() -> Bench {
         let me = Sender { role: Role::Acceptor, id: 1, incarnation: 9 };
         let (heartbeat, suspect) = (2_000_000_000, 5_000_000_000);
-        let setup =
-            Setup { me, layout: LAYOUT, address: address(0), acceptors: vec![1, 2, 3], heartbeat, suspect, seed: 1 };
+        let setup = Setup {
+            me,
+            layout: LAYOUT,
+            address: address(0),
+            acceptors: vec![1, 2, 3],
+            heartbeat,
+            suspect,
+            seed: 1,
+        };
         Bench { acceptor: Acceptor::new(setup), out: Outbox::new(LAYOUT, me) }
     }
 
@@ -41,7 +48,8 @@ impl Bench {
     fn hears<B: FixedBody>(&mut self, proposer: u16, flags: u8, body: &B, tail: &[u8]) {
         let sender = Sender { role: Role::Proposer, id: proposer, incarnation: proposer.into() };
         let mut bytes = [0; 1472];
-        let length = wire::seal(&mut bytes, LAYOUT, sender, Stamp { sequence: 0, log: 0, flags }, body, &[tail]);
+        let length =
+            wire::seal(&mut bytes, LAYOUT, sender, Stamp { sequence: 0, log: 0, flags }, body, &[tail]);
         let packet = Packet::parse(&bytes[..length]).expect("a test sends what can be read");
         self.acceptor.packet(0, address(proposer), &packet, &mut self.out);
     }

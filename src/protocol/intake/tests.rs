@@ -100,7 +100,10 @@ fn an_entry_that_overtook_another_waits_for_it() {
     bench.comes(1, 5, &[2, 1]);
     assert!(bench.log.is_empty());
     let acks = bench.acks();
-    assert_eq!((acks[0].received_until.get(), acks[0].has(0), acks[0].has(1), acks[0].has(2)), (0, false, true, true));
+    assert_eq!(
+        (acks[0].received_until.get(), acks[0].has(0), acks[0].has(1), acks[0].has(2)),
+        (0, false, true, true)
+    );
     bench.comes(1, 5, &[0]);
     assert_eq!(bench.numbers(), [0, 1, 2]);
     assert_eq!(bench.ack(), (0, 3));

@@ -31,7 +31,8 @@ fn answer_in(phase1: &mut Phase1, ballot: Ballot, acceptor: usize, told: Told<'_
         complete_until: complete_until.into(),
         top: top.into(),
     };
-    let runs: Vec<Run> = runs.iter().map(|(r, ballot)| Run::new(Range::new(r.start, r.end), *ballot)).collect();
+    let runs: Vec<Run> =
+        runs.iter().map(|(r, ballot)| Run::new(Range::new(r.start, r.end), *ballot)).collect();
     phase1.answer(acceptor, address(acceptor), &body, &runs)
 }
 

@@ -37,7 +37,8 @@ impl Bench {
         let (heartbeat, acceptors) = (2_000 * MS, vec![1, 2, 3]);
         let setup = Setup { me, layout: LAYOUT, address, acceptors, heartbeat, suspect: SUSPECT, seed: 1 };
         let (proposer, out) = (Proposer::new(setup), Outbox::new(LAYOUT, me));
-        let mut bench = Bench { proposer, out, now: 0, timers: [None; TIMERS], sequence: 0, sent: Vec::new() };
+        let mut bench =
+            Bench { proposer, out, now: 0, timers: [None; TIMERS], sequence: 0, sent: Vec::new() };
         bench.proposer.receive_space(212_992, 0);
         bench.proposer.start(0, &mut bench.out);
         bench.turn();
@@ -74,7 +75,14 @@ impl Bench {
         self.proposer.packet(self.now, address(role, id), &packet, &mut self.out);
     }
 
-    fn promises(&mut self, id: u16, ballot: Ballot, page: core::ops::Range<u64>, complete: u64, runs: &[(u64, Ballot)]) {
+    fn promises(
+        &mut self,
+        id: u16,
+        ballot: Ballot,
+        page: core::ops::Range<u64>,
+        complete: u64,
+        runs: &[(u64, Ballot)],
+    ) {
         let body = Phase1b {
             ballot: ballot.into(),
             from: page.start.into(),
@@ -82,15 +90,16 @@ impl Bench {
             complete_until: complete.into(),
             top: page.end.into(),
         };
-        let runs: Vec<Run> = runs.iter().map(|(at, ballot)| Run::new(Range::new(*at, at + 1), *ballot)).collect();
+        let runs: Vec<Run> =
+            runs.iter().map(|(at, ballot)| Run::new(Range::new(*at, at + 1), *ballot)).collect();
         self.hears(Role::Acceptor, id, 0, &body, runs.as_bytes());
     }
 
-    fn votes(&mut self, id: u16, ballot: Ballot, ranges: &[core::ops::Range<u64>]) {
+    fn votes(&mut self, id: u16, ballot: Ballot, ranges: &[(u64, u64)]) {
         let room = Room { read_until: 0.into(), space: 212_992.into(), drops: 0.into() };
-        let body =
-            Phase2b { ballot: ballot.into(), decided_until: 0.into(), complete_until: 0.into(), room };
-        let ranges: Vec<RangeRecord> = ranges.iter().map(|r| RangeRecord::new(Range::new(r.start, r.end))).collect();
+        let body = Phase2b { ballot: ballot.into(), decided_until: 0.into(), complete_until: 0.into(), room };
+        let ranges: Vec<RangeRecord> =
+            ranges.iter().map(|r| RangeRecord::new(Range::new(r.0, r.1))).collect();
         self.hears(Role::Acceptor, id, 0, &body, ranges.as_bytes());
     }
 
@@ -210,7 +219,13 @@ fn what_was_accepted_in_the_highest_ballot_is_proposed_again_and_holes_become_no
     assert_eq!(fetches.len(), 2, "{fetches:?}");
     assert!(fetches[0].ends_with("[2..3) for 127.0.0.1:2001 → A1"), "{fetches:?}");
     assert!(fetches[1].ends_with("[0..1) for 127.0.0.1:2001 → A2"), "{fetches:?}");
-    bench.hears(Role::Acceptor, 1, 0, &Value { instance: 0.into(), ballot: older.into() }, &batch("outvoted"));
+    bench.hears(
+        Role::Acceptor,
+        1,
+        0,
+        &Value { instance: 0.into(), ballot: older.into() },
+        &batch("outvoted"),
+    );
     for (acceptor, instance, text) in [(2, 0, "first"), (1, 2, "third")] {
         assert!(bench.says("2a").is_empty(), "not all is at hand");
         let body = Value { instance: instance.into(), ballot: newer.into() };
@@ -236,8 +251,8 @@ fn nothing_new_is_proposed_before_all_that_was_found_is_decided() {
     bench.submits(0);
     assert_eq!(bench.says("2a").len(), 1);
     assert!(!bench.proposer.leads());
-    bench.votes(1, OWN, &[0..1]);
-    bench.votes(2, OWN, &[0..1]);
+    bench.votes(1, OWN, &[(0, 1)]);
+    bench.votes(2, OWN, &[(0, 1)]);
     bench.turn();
     assert!(bench.proposer.leads());
     assert_eq!(bench.says("ack"), ["P1 ack 1.P1 heard 11 (leading) → clients"]);
@@ -248,7 +263,13 @@ fn nothing_new_is_proposed_before_all_that_was_found_is_decided() {
 #[test]
 fn what_is_decided_is_learned_before_anything_is_proposed() {
     let mut bench = Bench::campaigning();
-    bench.promises(1, OWN, 0..3, 2, &[(0, Ballot::new(0, 2, 2)), (1, Ballot::new(0, 2, 2)), (2, Ballot::new(0, 2, 2))]);
+    bench.promises(
+        1,
+        OWN,
+        0..3,
+        2,
+        &[(0, Ballot::new(0, 2, 2)), (1, Ballot::new(0, 2, 2)), (2, Ballot::new(0, 2, 2))],
+    );
     bench.promises(2, OWN, 0..0, 0, &[]);
     bench.wait(5 * MS);
     let fetches = bench.says("fetch");
@@ -268,10 +289,10 @@ fn a_value_is_decided_by_a_majority_of_votes_and_its_client_is_told() {
     let mut bench = Bench::leading();
     bench.submits(0);
     assert_eq!(bench.says("2a"), ["P1 2a 1.P1 i0 decided<0: C1#0 6 B → acceptors"]);
-    bench.votes(1, OWN, &[0..1]);
+    bench.votes(1, OWN, &[(0, 1)]);
     bench.turn();
     assert_eq!(bench.proposer.decided_until(), 0);
-    bench.votes(3, OWN, &[0..1]);
+    bench.votes(3, OWN, &[(0, 1)]);
     let acks = bench.says("ack");
     assert_eq!(bench.proposer.decided_until(), 1);
     assert!(acks.len() == 1 && acks[0].contains("C1 decided<1 received<1"), "{acks:?}");
@@ -282,7 +303,7 @@ fn the_last_decision_is_told_when_nothing_else_carries_it() {
     let mut bench = Bench::leading();
     bench.submits(0);
     for acceptor in [1, 2] {
-        bench.votes(acceptor, OWN, &[0..1]);
+        bench.votes(acceptor, OWN, &[(0, 1)]);
     }
     bench.says("");
     bench.wait(500 * MS);
@@ -299,9 +320,9 @@ fn an_instance_that_a_later_vote_shows_to_be_missed_is_sent_again_before_any_tim
     }
     assert_eq!(bench.says("2a").len(), 3);
     bench.now += MS;
-    bench.votes(1, OWN, &[0..1]);
+    bench.votes(1, OWN, &[(0, 1)]);
     bench.now += 3 * MS;
-    bench.votes(1, OWN, &[0..1, 2..3]);
+    bench.votes(1, OWN, &[(0, 1), (2, 3)]);
     assert_eq!(bench.says("2a"), ["P1 2a 1.P1 i1 decided<0: C1#1 6 B → acceptors"]);
 }
 
@@ -323,8 +344,8 @@ fn with_little_in_flight_a_value_leaves_at_once_and_with_much_packets_are_filled
         bench.turn();
     }
     assert_eq!(bench.says("2a").len() as u64, NAGLE_INSTANCES);
-    bench.votes(1, OWN, &[0..4]);
-    bench.votes(2, OWN, &[0..4]);
+    bench.votes(1, OWN, &[(0, 4)]);
+    bench.votes(2, OWN, &[(0, 4)]);
     let filled = bench.says("2a");
     assert!(filled.len() == 1 && filled[0].contains("C1#4 6 B, C1#5 6 B"), "{filled:?}");
 }
@@ -346,7 +367,11 @@ fn an_acceptor_that_promised_a_higher_ballot_ends_a_leadership() {
         bench.submits(0);
         assert!(bench.says("2a").is_empty());
         bench.wait(3_000 * MS);
-        assert_eq!(bench.says("1a")[0], "P1 1a 3.P1 from 0 → acceptors", "nobody better is there, so it tries again");
+        assert_eq!(
+            bench.says("1a")[0],
+            "P1 1a 3.P1 from 0 → acceptors",
+            "nobody better is there, so it tries again"
+        );
     }
 }
 
@@ -354,7 +379,13 @@ fn an_acceptor_that_promised_a_higher_ballot_ends_a_leadership() {
 fn a_nack_for_another_ballot_changes_nothing() {
     let mut bench = Bench::leading();
     let former = Ballot::new(1, 1, 8);
-    bench.hears(Role::Acceptor, 3, 0, &Nack { refused: former.into(), promised: Ballot::new(2, 2, 2).into() }, &[]);
+    bench.hears(
+        Role::Acceptor,
+        3,
+        0,
+        &Nack { refused: former.into(), promised: Ballot::new(2, 2, 2).into() },
+        &[],
+    );
     bench.turn();
     assert!(bench.proposer.leads());
 }
@@ -362,7 +393,8 @@ fn a_nack_for_another_ballot_changes_nothing() {
 #[test]
 fn a_leader_with_a_higher_ballot_is_followed() {
     let mut bench = Bench::leading();
-    let body = Watermark { ballot: Ballot::new(2, 2, 2).into(), decided_until: 0.into(), proposed_until: 0.into() };
+    let body =
+        Watermark { ballot: Ballot::new(2, 2, 2).into(), decided_until: 0.into(), proposed_until: 0.into() };
     bench.hears(Role::Proposer, 2, 0, &body, &[]);
     bench.turn();
     assert!(!bench.proposer.leads());
@@ -391,7 +423,9 @@ fn what_is_decided_while_following_is_not_submitted_again_by_the_next_leadership
     bench.hears(Role::Proposer, 2, flags::DECIDED, &body, &entry);
     bench.wait(20_000 * MS);
     let again = bench.proposer.highest();
-    assert!(again > Ballot::new(2, 2, 2) && bench.says("1a").last().is_some_and(|line| line.contains("from 1")));
+    assert!(
+        again > Ballot::new(2, 2, 2) && bench.says("1a").last().is_some_and(|line| line.contains("from 1"))
+    );
     for acceptor in [1, 2] {
         bench.promises(acceptor, again, 1..1, 1, &[]);
     }
@@ -429,7 +463,7 @@ fn a_leader_repairs_what_a_learner_lacks_for_all_learners_once() {
     let mut bench = Bench::leading();
     bench.submits(0);
     for acceptor in [1, 2] {
-        bench.votes(acceptor, OWN, &[0..1]);
+        bench.votes(acceptor, OWN, &[(0, 1)]);
     }
     bench.says("");
     bench.now += 5 * MS;

@@ -186,7 +186,10 @@ fn a_later_ballot_replaces_an_earlier_and_not_the_other_way_round() {
     assert!(!put(&mut window, 3, B1, "earlier"));
     assert_eq!(window.held(3), Some(B2));
     assert!(put(&mut window, 3, B3, "latest"));
-    assert_eq!(window.get(3).map(|(ballot, batch)| (ballot, batch.as_bytes().to_vec())), Some((B3, bytes("latest"))));
+    assert_eq!(
+        window.get(3).map(|(ballot, batch)| (ballot, batch.as_bytes().to_vec())),
+        Some((B3, bytes("latest")))
+    );
 }
 
 #[test]
