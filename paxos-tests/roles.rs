@@ -84,8 +84,8 @@ fn sixty_four_clients_at_once_over_a_bad_network() {
 #[test]
 fn many_clients_with_a_full_window_each_whose_first_entries_are_lost() {
     run(
-        "proposers have 8192 KiB; 3 acceptors; 1 proposer; 1 learner; wait 1s; lose 50%; 64 clients submit 300 values of 1300 bytes; \
-         wait 200ms; lose 20%; expect all delivered within 60s",
+        "proposers have 8192 KiB; 3 acceptors; 1 proposer; 1 learner; wait 1s; lose 50%; 20 clients submit 200 values of 1300 bytes; \
+         wait 200ms; lose 20%; expect all delivered within 20s",
     );
 }
 
@@ -269,7 +269,7 @@ fn the_leader_crashes_at_any_moment() {
 
 #[test]
 fn the_leader_crashes_and_returns_at_any_moment() {
-    sweep(60, |seed| {
+    sweep(30, |seed| {
         format!(
             "3 acceptors; 2 proposers; 2 learners; client 1 submits 2000 values of 300 bytes at 2000/s; \
              after {}us crash proposer 1; after {}us start proposer 1; expect all delivered within 9s",
@@ -486,7 +486,6 @@ fn a_client_that_starts_anew_takes_the_place_of_its_former_life() {
 }
 
 #[test]
-#[ignore = "bug: the newer submits before it is told to end, and so ends the older"]
 fn of_two_clients_with_one_id_the_newer_ends_and_the_older_goes_on() {
     let script = |seed| {
         format!(
@@ -526,7 +525,6 @@ fn small_receive_buffers_do_not_overflow_where_credit_is_kept() {
 }
 
 #[test]
-#[ignore = "bug: clients that come together get all of the leader's credit each"]
 fn default_receive_buffers_lose_nothing() {
     let world = run("3 acceptors; 2 proposers; 2 learners; 8 clients submit 3000 values of 500 bytes; \
          expect all delivered within 10s");
@@ -553,5 +551,5 @@ fn an_acceptor_that_stops_reading_slows_the_leader_for_a_bounded_time() {
 
 #[test]
 fn anything_goes_wrong() {
-    sweep(150, random_script);
+    sweep(80, random_script);
 }

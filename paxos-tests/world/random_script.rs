@@ -38,7 +38,7 @@ pub fn random_script(seed: u64) -> String {
         let values = chance.pick(&[1, 20, 100, 100, 400, 400, 3000]);
         let sizes = ["", "", " of 300 bytes", if values > 400 { " of 1200 bytes" } else { " of 3000 bytes" }];
         let size = if shape.is_empty() { chance.pick(&sizes) } else { "" };
-        let pace = chance.pick(&["", " at 50/s", " at 2000/s"]);
+        let pace = chance.pick(&["", if values > 100 { " at 500/s" } else { " at 50/s" }, " at 2000/s"]);
         life.says(format!("client {client} submits {values}{shape} values{size}{pace}"));
         life.waits(chance);
     }

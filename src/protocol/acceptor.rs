@@ -10,7 +10,7 @@ use super::outbox::{Notice, Outbox, Stop, To};
 use super::ranges::{RangeSet, append, records};
 use super::store::{Refused, Store};
 use super::{Nanos, Process, Setup};
-use crate::limits::{AHEAD_MAX, FETCH_BURST, FETCH_JOBS};
+use crate::limits::{AHEAD_MAX, FETCH_BURST, FETCH_JOBS, MS};
 use core::net::SocketAddrV4;
 use wire::report::Room;
 use wire::{
@@ -21,6 +21,10 @@ use zerocopy::IntoBytes;
 
 const HEARTBEAT: usize = 0;
 const CATCH_UP: usize = 1;
+const SETTLE: usize = 2;
+
+/// How long a new acceptor waits for an earlier one with its id to answer, before it promises or votes in that one's name.
+const SETTLE_TIME: Nanos = 20 * MS;
 
 /// How far a search for missing instances looks in one go.
 const SCAN: u64 = 4096;
@@ -58,6 +62,8 @@ pub struct Acceptor {
     jobs: heapless::Deque<Job, FETCH_JOBS>,
     full: bool,
     conflict: Option<u64>,
+    /// Nobody with our id has answered in time.
+    settled: bool,
 }
 
 impl Acceptor {
@@ -80,6 +86,7 @@ impl Acceptor {
             jobs: heapless::Deque::new(),
             full: false,
             conflict: None,
+            settled: false,
         }
     }
 
@@ -310,12 +317,12 @@ impl Acceptor {
 impl Process for Acceptor {
     fn start(&mut self, now: Nanos, out: &mut Outbox) {
         self.identity.hello(0, out);
-        self.vote(out);
+        out.arm(SETTLE, now + SETTLE_TIME);
         out.arm(HEARTBEAT, now + self.setup.heartbeat);
     }
 
     fn packet(&mut self, now: Nanos, from: SocketAddrV4, packet: &Packet<'_>, out: &mut Outbox) {
-        if !self.identity.admit(now, from, packet, out) {
+        if !self.identity.admit(now, from, packet, out) || !self.settled {
             return;
         }
         match packet.body {
@@ -340,6 +347,9 @@ impl Process for Acceptor {
     }
 
     fn timer(&mut self, now: Nanos, timer: usize, out: &mut Outbox) {
+        if timer == SETTLE {
+            (self.settled, self.vote_due) = (true, true);
+        }
         if timer == HEARTBEAT {
             self.identity.hello(0, out);
             self.vote_due = true;
@@ -352,7 +362,7 @@ impl Process for Acceptor {
             out.stop(Stop::Conflict { instance });
             return;
         }
-        if self.vote_due {
+        if self.vote_due && self.settled {
             self.vote(out);
         }
         if let Some((to, refused)) = self.nack_due.take()

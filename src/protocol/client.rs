@@ -15,6 +15,11 @@ use zerocopy::FromZeros;
 
 const HEARTBEAT: usize = 0;
 const RETRANSMIT: usize = 1;
+const SETTLE: usize = 2;
+
+/// How long a new client waits for an earlier one with its id to answer, before it submits anything that would take that
+/// one's place: a round trip on a LAN, generously.
+const SETTLE_TIME: Nanos = 10 * MS;
 
 /// Entries that may be on the way to a leader which has not said yet how much it can take.
 const FIRST_CREDIT: u64 = 2;
@@ -64,6 +69,8 @@ pub struct Client {
     direct_failures: u32,
     /// When the leader, or a would-be leader, was heard last, and which acceptors it hears.
     heard: Option<(Nanos, u16)>,
+    /// Nobody with our id has answered in time.
+    settled: bool,
     ended: bool,
     progress: Progress,
     rto: Rto,
@@ -89,6 +96,7 @@ impl Client {
             direct: None,
             direct_failures: 0,
             heard: None,
+            settled: false,
             ended: false,
             progress: Progress::default(),
             rto: Rto::new(4 * MS, 100 * MS),
@@ -285,6 +293,7 @@ impl Process for Client {
     fn start(&mut self, now: Nanos, out: &mut Outbox) {
         self.identity.hello(0, out);
         out.arm(HEARTBEAT, now + self.setup.heartbeat);
+        out.arm(SETTLE, now + SETTLE_TIME);
     }
 
     fn packet(&mut self, now: Nanos, from: SocketAddrV4, packet: &Packet<'_>, out: &mut Outbox) {
@@ -298,6 +307,7 @@ impl Process for Client {
 
     fn timer(&mut self, now: Nanos, timer: usize, out: &mut Outbox) {
         match timer {
+            SETTLE => self.settled = true,
             HEARTBEAT => {
                 self.identity.hello(0, out);
                 out.arm(HEARTBEAT, now + self.setup.heartbeat);
@@ -331,8 +341,10 @@ impl Process for Client {
         if self.open() && (self.ended || self.sealed_until - self.decided_until < NAGLE_INSTANCES) {
             self.seal();
         }
-        self.send_missed(now, out);
-        self.send_new(now, out);
+        if self.settled {
+            self.send_missed(now, out);
+            self.send_new(now, out);
+        }
         if self.ended && self.decided_until == self.sealed_until && !self.open() {
             out.stop(Stop::Done);
         }

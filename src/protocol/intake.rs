@@ -8,6 +8,8 @@ use crate::limits::{INTAKE_MAX, REORDER_POOL, SESSIONS};
 use wire::{Ack, AckRecord, BEYOND_BITS, Ballot, HEADER_LEN, Role, Status, flags};
 use zerocopy::{FromZeros, IntoBytes};
 
+/// What a client may always have on the way, in packets.
+const FIRST_PACKETS: u32 = 2;
 const NONE: u16 = u16::MAX;
 /// A client that was silent for so long does not share in the credit any more: 1 s.
 const ACTIVE: Nanos = 1_000_000_000;
@@ -19,6 +21,9 @@ struct Guest {
     /// Entries below are in the log.
     logged: u64,
     heard: Nanos,
+    /// What it was last told that it may have on the way. It begins small and doubles with every ack up to its share, so that
+    /// clients that come together are all known before any of them has much on the way.
+    credit: u32,
     /// An ack is owed.
     due: bool,
     /// By number modulo its length: where in the pool an entry waits that came too early.
@@ -156,7 +161,8 @@ impl Intake {
             self.active = (active.max(1) as u64, now + ACTIVE / 20);
         }
         let whole = share(space).min(free * cost(packet));
-        let credit = (whole / self.active.0).max(cost(packet)).min(u32::MAX.into()) as u32;
+        let least = FIRST_PACKETS as u64 * cost(packet);
+        let credit = (whole / self.active.0).max(least).min(u32::MAX.into()) as u32;
         let mut records: heapless::Vec<AckRecord, 18> = heapless::Vec::new();
         let per_packet = 18.min((packet - HEADER_LEN - size_of::<Ack>()) / size_of::<AckRecord>());
         let body = Ack { ballot: ballot.into(), heard: heard.into(), reserved: 0.into() };
@@ -178,7 +184,8 @@ impl Intake {
             guest.due = false;
             let session = sessions.get(guest.client);
             let mut record = AckRecord::new_zeroed();
-            (record.client, record.credit) = (guest.client.into(), credit.into());
+            guest.credit = guest.credit.saturating_mul(2).clamp(FIRST_PACKETS * cost(packet) as u32, credit);
+            (record.client, record.credit) = (guest.client.into(), guest.credit.into());
             record.incarnation = guest.incarnation.into();
             if session.incarnation > guest.incarnation {
                 record.status = Status::Superseded as u8;
@@ -205,16 +212,18 @@ impl Intake {
             if self.guests[at].incarnation < incarnation {
                 self.release(at);
                 let guest = &mut self.guests[at];
-                (guest.incarnation, guest.logged) = (incarnation, decided);
+                (guest.incarnation, guest.logged, guest.credit) = (incarnation, decided, 0);
             }
             return (self.guests[at].incarnation == incarnation).then_some(at);
         }
         let at = if self.guests.len() < INTAKE_MAX {
+            self.active.1 = 0; // one more shares
             self.guests.push(Guest {
                 client,
                 incarnation,
                 logged: decided,
                 heard: now,
+                credit: 0,
                 due: false,
                 waiting: [NONE; BEYOND_BITS],
                 waits: 0,
@@ -229,7 +238,7 @@ impl Intake {
             self.release(oldest);
             self.index[usize::from(self.guests[oldest].client)] = NONE;
             let guest = &mut self.guests[oldest];
-            (guest.client, guest.incarnation, guest.logged) = (client, incarnation, decided);
+            (guest.client, guest.incarnation, guest.logged, guest.credit) = (client, incarnation, decided, 0);
             oldest
         };
         self.index[usize::from(client)] = at as u16;

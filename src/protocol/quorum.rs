@@ -93,7 +93,7 @@ impl Tally {
         ranges: impl Iterator<Item = Range>,
     ) -> bool {
         let votes = &mut self.votes[acceptor];
-        let older = votes.heard && (incarnation, sequence) <= (votes.incarnation, votes.sequence);
+        let older = votes.heard && incarnation == votes.incarnation && sequence <= votes.sequence;
         if older || ballot < votes.ballot {
             return false;
         }

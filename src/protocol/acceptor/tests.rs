@@ -41,7 +41,11 @@ impl Bench {
             suspect,
             seed: 1,
         };
-        Bench { acceptor: Acceptor::new(setup), out: Outbox::new(LAYOUT, me) }
+        let (mut acceptor, mut out) = (Acceptor::new(setup), Outbox::new(LAYOUT, me));
+        acceptor.timer(0, super::SETTLE, &mut out);
+        acceptor.turn(0, &mut out);
+        out.sent();
+        Bench { acceptor, out }
     }
 
     /// A packet of a proposer comes; its incarnation is its id.

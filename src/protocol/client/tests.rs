@@ -32,7 +32,8 @@ impl Bench {
         let (heartbeat, suspect) = (2_000 * MS, 5_000 * MS);
         let acceptors = vec![1, 2, 3];
         let setup = Setup { me, layout: LAYOUT, address: address(0), acceptors, heartbeat, suspect, seed: 1 };
-        let (client, out) = (Client::new(setup), Outbox::new(LAYOUT, me));
+        let (mut client, mut out) = (Client::new(setup), Outbox::new(LAYOUT, me));
+        client.timer(0, super::SETTLE, &mut out);
         Bench { client, out, now: 0, timers: [None; TIMERS], sequence: 0 }
     }
 
@@ -365,4 +366,20 @@ fn a_leader_that_forgot_this_client_gets_what_it_lacks_again() {
     bench.submits();
     bench.ack(ballot(1, 1), 2, 2, PLENTY);
     assert_eq!(bench.numbers(), [2, 3, 4, 5]);
+}
+
+#[test]
+fn a_new_client_submits_nothing_before_an_earlier_one_with_its_id_could_answer() {
+    let me = Sender { role: Role::Client, id: 1, incarnation: 9 };
+    let (heartbeat, suspect, acceptors) = (2_000 * MS, 5_000 * MS, vec![1, 2, 3]);
+    let setup = Setup { me, layout: LAYOUT, address: address(0), acceptors, heartbeat, suspect, seed: 1 };
+    let (mut client, mut out) = (Client::new(setup), Outbox::new(LAYOUT, me));
+    client.start(0, &mut out);
+    out.sent();
+    client.offer(b"value\n");
+    client.turn(MS, &mut out);
+    assert_eq!(out.queued().count(), 0);
+    client.timer(super::SETTLE_TIME, super::SETTLE, &mut out);
+    client.turn(super::SETTLE_TIME, &mut out);
+    assert_eq!(out.queued().count(), 1);
 }
