@@ -1,8 +1,9 @@
 //! Real processes on loopback: what a user sees.
 //!
-//! Each test starts a cluster of its own, on groups of its own, and ends all that it started. The sentences of the tests are
-//! the promises of the README. `cargo test --test processes` runs them; half a million hostile datagrams instead of
-//! twenty thousand come with `PAXOS_SPRAY=500000`, or with `-- --include-ignored`.
+//! Each test starts a cluster of its own, on groups of its own, and ends all that it started. The sentences
+//! of the tests are the promises of the README. `cargo test --test processes` runs them; half a million
+//! hostile datagrams instead of twenty thousand come with `PAXOS_SPRAY=500000`, or with `--
+//! --include-ignored`.
 
 mod cluster;
 

@@ -1,7 +1,9 @@
-//! The roles in simulated time: scenarios that read like sentences, held against the invariants of the protocol at every
-//! packet. See `world/script.rs` for the language. A failure prints the one command that replays it.
+//! The roles in simulated time: scenarios that read like sentences, held against the invariants of the
+//! protocol at every packet. See `world/script.rs` for the language. A failure prints the one command that
+//! replays it.
 //!
-//! `PAXOS_SEED=7` runs one seed, `PAXOS_SEEDS=5000` so many of each sweep, `PAXOS_STORY=1` tells every packet.
+//! `PAXOS_SEED=7` runs one seed, `PAXOS_SEEDS=5000` so many of each sweep, `PAXOS_STORY=1` tells every
+//! packet.
 
 mod world;
 
@@ -65,9 +67,9 @@ fn five_acceptors_bear_the_loss_of_two() {
 #[test]
 fn a_value_that_finds_everything_idle_takes_three_message_delays() {
     let world = run(
-        "3 acceptors; 1 proposer; 1 learner; wait 3s; client 1 submits 1 value; expect all delivered within 2ms",
+        "3 acceptors; 1 proposer; 1 learner; client 1 submits 3 values at 1/s; wait 2s; expect 3 delivered within 1ms",
     );
-    assert_eq!(world.sent("2a"), 1);
+    assert_eq!(world.sent("2a"), 3);
 }
 
 #[test]
@@ -84,8 +86,8 @@ fn sixty_four_clients_at_once_over_a_bad_network() {
 #[test]
 fn many_clients_with_a_full_window_each_whose_first_entries_are_lost() {
     run(
-        "proposers have 8192 KiB; 3 acceptors; 1 proposer; 1 learner; wait 1s; lose 50%; 20 clients submit 200 values of 1300 bytes; \
-         wait 200ms; lose 20%; expect all delivered within 20s",
+        "proposers have 8192 KiB; 3 acceptors; 1 proposer; 1 learner; wait 1s; lose 70%; 20 clients submit 300 values of 1300 bytes; \
+         wait 300ms; lose 20%; expect all delivered within 20s",
     );
 }
 
@@ -171,7 +173,8 @@ fn an_acceptor_that_was_deaf_in_mid_stream_catches_up() {
     );
 }
 
-/// Every acceptor lacks some decided instances for good, so none knows much of the log complete; together they hold it all.
+/// Every acceptor lacks some decided instances for good, so none knows much of the log complete; together
+/// they hold it all.
 #[test]
 fn acceptors_full_of_holes_are_no_matter_to_a_new_leader_that_knows_more() {
     run(
@@ -197,8 +200,8 @@ fn a_late_learner_gets_what_only_acceptors_full_of_holes_still_hold() {
     );
 }
 
-/// The acceptor that alone knows that the last values are decided goes while the new leader asks it for them. Two remain: one
-/// accepted everything, one is new.
+/// The acceptor that alone knows that the last values are decided goes while the new leader asks it for them.
+/// Two remain: one accepted everything, one is new.
 #[test]
 fn an_acceptor_that_dies_while_a_new_leader_learns_from_it_does_not_stop_the_only_proposer() {
     sweep(40, |seed| {
@@ -367,7 +370,6 @@ fn a_lowest_id_that_nobody_hears_does_not_stall_the_group() {
 }
 
 #[test]
-#[ignore = "bug: a leader that hears acceptors but no client leads for ever"]
 fn a_lowest_id_that_hears_no_clients_does_not_stall_the_group() {
     run("3 acceptors; 2 proposers; 2 learners; proposer 1 hears no clients; client 1 submits 100 values; \
          expect all delivered within 20s");

@@ -23,8 +23,8 @@ use wire::Role;
 
 /// Total-order broadcast for a LAN: Multi-Paxos over UDP/IP multicast.
 ///
-/// Every learner prints the values of all clients in the same order, whatever crashes, is lost, duplicated or reordered, as
-/// long as a majority of the acceptors and one proposer hear each other.
+/// Every learner prints the values of all clients in the same order, whatever crashes, is lost, duplicated or
+/// reordered, as long as a majority of the acceptors and one proposer hear each other.
 #[derive(Parser, Debug)]
 #[command(version, max_term_width = 110)]
 pub struct Cli {
@@ -120,7 +120,9 @@ fn run(command: Command) -> Result<ExitCode, String> {
         Command::Check { conf } => {
             let text = load(&conf)?.to_string();
             match std::io::stdout().write_all(text.as_bytes()) {
-                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("paxos: stdout: {error}")),
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                    Err(format!("paxos: stdout: {error}"))
+                }
                 _ => Ok(ExitCode::SUCCESS),
             }
         }
@@ -140,8 +142,8 @@ fn complain(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// The log on stderr. A process must not die because whoever read its log has gone away, which `eprintln!`, and so the
-/// logger behind this, would make it do.
+/// The log on stderr. A process must not die because whoever read its log has gone away, which `eprintln!`,
+/// and so the logger behind this, would make it do.
 struct Logger {
     inner: simple_logger::SimpleLogger,
     broken: AtomicBool,
@@ -383,7 +385,8 @@ impl Feeder {
     /// Values that were read and are not decided, those that the client could not take yet included.
     fn undecided(&self, client: &Client) -> u64 {
         let progress = client.progress();
-        let untaken = memchr::memchr_iter(b'\n', &self.chunk[self.taken.min(self.chunk.len())..]).count() as u64;
+        let untaken =
+            memchr::memchr_iter(b'\n', &self.chunk[self.taken.min(self.chunk.len())..]).count() as u64;
         progress.offered - progress.decided + untaken
     }
 
@@ -447,15 +450,20 @@ fn client(args: &ClientArgs) -> Result<ExitCode, String> {
     }
     match end {
         End::Role(Stop::Done) if feeder.refused == 0 => Ok(ExitCode::SUCCESS),
-        End::Role(Stop::Done) => {
-            Err(format!("{} decided, {} refused", counted(progress.decided, "value"), counted(feeder.refused, "line")))
-        }
+        End::Role(Stop::Done) => Err(format!(
+            "{} decided, {} refused",
+            counted(progress.decided, "value"),
+            counted(feeder.refused, "line")
+        )),
         End::Role(stop) => {
             Err(format!("{}; {} decided, {undecided} not", reason(stop), counted(progress.decided, "value")))
         }
         _ => {
             let unread = if feeder.ended { "" } else { "; stdin was not read to its end" };
-            Err(format!("interrupted: {} decided, {undecided} not{unread}", counted(progress.decided, "value")))
+            Err(format!(
+                "interrupted: {} decided, {undecided} not{unread}",
+                counted(progress.decided, "value")
+            ))
         }
     }
 }

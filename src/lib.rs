@@ -7,9 +7,9 @@
 //!                                                    └─► deliver ─► stdout
 //! ```
 //!
-//! [`protocol`] holds the roles: functions of (state, packet, now) to (state, outbox), without sockets, clocks, threads or
-//! files. [`engine`] is the only door to the world: sockets, timers, stdin and stdout. The packets are those of the
-//! `wire` crate.
+//! [`protocol`] holds the roles: functions of (state, packet, now) to (state, outbox), without sockets,
+//! clocks, threads or files. [`engine`] is the only door to the world: sockets, timers, stdin and stdout. The
+//! packets are those of the `wire` crate.
 
 pub mod cli;
 pub mod conf;

@@ -1,19 +1,21 @@
 //! Every bound of every buffer, table, window and queue, with the arithmetic behind it.
 //!
-//! Sizes are in bytes, times in nanoseconds unless the name says otherwise. "A packet" is 1472 bytes at the default MTU.
+//! Sizes are in bytes, times in nanoseconds unless the name says otherwise. "A packet" is 1472 bytes at the
+//! default MTU.
 
 /// Acceptors in a cluster: a vote mask and a few small arrays are sized by it.
 pub const ACCEPTORS_MAX: usize = 15;
 
-/// Bytes of one value, without its newline. A longer line is refused by the client, and ends the session that sends it
-/// all the same.
+/// Bytes of one value, without its newline. A longer line is refused by the client, and ends the session that
+/// sends it all the same.
 pub const VALUE_MAX: usize = 1 << 20;
 
-/// Bytes of unfinished values over all sessions. A session whose entry would exceed it ends: 256 clients may each be in
-/// the middle of the longest value.
+/// Bytes of unfinished values over all sessions. A session whose entry would exceed it ends: 256 clients may
+/// each be in the middle of the longest value.
 pub const PARTIAL_MAX: usize = 256 * VALUE_MAX;
 
-/// Client ids, and so sessions: one live session per id. 65,536 × 32 bytes = 2 MiB in each proposer and learner.
+/// Client ids, and so sessions: one live session per id. 65,536 × 32 bytes = 2 MiB in each proposer and
+/// learner.
 pub const SESSIONS: usize = 1 << 16;
 
 /// Instances that may be proposed and not yet decided, at the leader. Credits usually allow fewer: with
@@ -39,20 +41,24 @@ pub const CLIENT_WINDOW: usize = 512;
 /// Clients that a leader serves at once; another takes the place of the one unheard for longest.
 pub const INTAKE_MAX: usize = 1024;
 
-/// Entries that came out of order and wait at the leader: 2,048 × 1,400 bytes = 2.9 MB, shared by all clients.
+/// Entries that came out of order and wait at the leader: 2,048 × 1,400 bytes = 2.9 MB, shared by all
+/// clients.
 pub const REORDER_POOL: usize = 2048;
 
 /// Proposers that one proposer keeps an eye on.
 pub const PEERS_MAX: usize = 64;
 
-/// Receivers of 2a (acceptors, learners, followers) whose credit the leader watches; others are served unwatched.
+/// Receivers of 2a (acceptors, learners, followers) whose credit the leader watches; others are served
+/// unwatched.
 pub const RECEIVERS_MAX: usize = 128;
 
-/// Instances whose cost the leader remembers, to know what a receiver has not read: with the largest buffers (8 MiB granted) and
-/// the smallest packets some 6,000 may be unread. 16,384 × 8 bytes = 128 KiB (a power of two).
+/// Instances whose cost the leader remembers, to know what a receiver has not read: with the largest buffers
+/// (8 MiB granted) and the smallest packets some 6,000 may be unread. 16,384 × 8 bytes = 128 KiB (a power of
+/// two).
 pub const FLOW_INSTANCES: usize = 16384;
 
-/// Bytes of packets that one turn may send: 3 × `PIPELINE` packets would be 9 MB; a turn that wants more is continued.
+/// Bytes of packets that one turn may send: 3 × `PIPELINE` packets would be 9 MB; a turn that wants more is
+/// continued.
 pub const OUTBOX_BYTES: usize = 4 << 20;
 
 /// Packets that one turn may send.
@@ -79,17 +85,19 @@ pub const REPAIR_BURST: u64 = 256;
 /// Bytes that a volatile acceptor keeps before it refuses to accept more.
 pub const STORE_MAX: usize = 64 << 30;
 
-/// What a queued packet costs a receive buffer beside its own bytes. A lone small datagram takes about 768 bytes, a lone full
-/// packet 2,304 (1,472 + 832); what the kernel coalesced takes less.
+/// What a queued packet costs a receive buffer beside its own bytes. A lone small datagram takes about 768
+/// bytes, a lone full packet 2,304 (1,472 + 832); what the kernel coalesced takes less.
 pub const PACKET_COST: u64 = 832;
 
-/// The part of a receive buffer that flow control fills: the rest is for control packets, repairs and retransmissions.
+/// The part of a receive buffer that flow control fills: the rest is for control packets, repairs and
+/// retransmissions.
 pub const CREDIT_SHARE: (u64, u64) = (5, 8);
 
 /// How long a receiver that does not read may hold the leader back before it is left to catch up: 250 ms.
 pub const PATIENCE: u64 = 250 * MS;
 
-/// Undecided instances below which a batch leaves though it is not full ("with nothing in flight send at once").
+/// Undecided instances below which a batch leaves though it is not full ("with nothing in flight send at
+/// once").
 pub const NAGLE_INSTANCES: u64 = 4;
 
 /// One millisecond in nanoseconds.
@@ -99,6 +107,7 @@ pub const US: u64 = 1_000;
 
 const _: () = assert!(PROPOSER_WINDOW.is_power_of_two() && LEARNER_WINDOW.is_power_of_two());
 const _: () = assert!(PROPOSER_AHEAD < PROPOSER_WINDOW as u64 && PIPELINE <= PROPOSER_AHEAD);
-// Who has acted on all that it has read may be a pipeline behind; it then reads one more turn's worth before it acts.
+// Who has acted on all that it has read may be a pipeline behind; it then reads one more turn's worth before
+// it acts.
 const _: () = assert!(AHEAD_MAX >= PIPELINE && LEARNER_WINDOW as u64 >= PIPELINE + TURN_PACKETS);
 const _: () = assert!(PROPOSER_AHEAD >= PIPELINE + TURN_PACKETS);

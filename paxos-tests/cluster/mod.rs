@@ -1,8 +1,8 @@
 //! Real processes on loopback, and what the tests need to watch them.
 //!
-//! A [`Cluster`] is a directory with a `paxos.conf` whose groups nobody else uses; its methods start processes. A [`Proc`] is
-//! one of them: it ends with its guard, by pid. Nothing here waits for a fixed time: every wait is for something, with a
-//! deadline that only a hanging program meets.
+//! A [`Cluster`] is a directory with a `paxos.conf` whose groups nobody else uses; its methods start
+//! processes. A [`Proc`] is one of them: it ends with its guard, by pid. Nothing here waits for a fixed time:
+//! every wait is for something, with a deadline that only a hanging program meets.
 
 pub mod json;
 pub mod process;
@@ -49,13 +49,14 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// With the four lines and `more`, which may hold any key but the groups; `ids` are the acceptors, or "" for the
-    /// default.
+    /// With the four lines and `more`, which may hold any key but the groups; `ids` are the acceptors, or ""
+    /// for the default.
     pub fn with(ids: &str, more: &str) -> Cluster {
         static CLUSTERS: AtomicU16 = AtomicU16::new(0);
         let number = CLUSTERS.fetch_add(1, Ordering::Relaxed);
         let pid = std::process::id();
-        // Sockets are bound to the group's address, so an address per test process and ports per cluster never meet.
+        // Sockets are bound to the group's address, so an address per test process and ports per cluster
+        // never meet.
         let [_, high, mid, low] = pid.to_be_bytes();
         let address = Ipv4Addr::new(239, 64 | high & 63, mid, low);
         let groups = [0, 1, 2, 3].map(|role| SocketAddrV4::new(address, 20_000 + number * 4 + role));

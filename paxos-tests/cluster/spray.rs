@@ -1,8 +1,9 @@
 //! Damaged, random and absurd datagrams for all four groups.
 //!
-//! Nobody can tell a forgery that lies plausibly, tag and all, from the truth, as long as the tag has no key. So what is sprayed
-//! is damage (random bytes, cut and flipped packets), repetition, and packets that are well tagged but say what cannot be:
-//! instances near 2^64, ranges of billions, ballots long past, strangers, unknown kinds and roles.
+//! Nobody can tell a forgery that lies plausibly, tag and all, from the truth, as long as the tag has no key.
+//! So what is sprayed is damage (random bytes, cut and flipped packets), repetition, and packets that are
+//! well tagged but say what cannot be: instances near 2^64, ranges of billions, ballots long past, strangers,
+//! unknown kinds and roles.
 
 use super::Cluster;
 use socket2::{Domain, Protocol, Socket, Type};

@@ -14,8 +14,8 @@ pub fn noise(seed: u64, length: usize) -> Vec<u8> {
     (0..length).map(|_| random.next() as u8).map(|byte| if byte == b'\n' { 0xff } else { byte }).collect()
 }
 
-/// Waits until both learners have printed all of `inputs`, one text per client; ends the learners, and checks that they
-/// printed the same, every value once, and each client's in its order. Returns what they printed.
+/// Waits until both learners have printed all of `inputs`, one text per client; ends the learners, and checks
+/// that they printed the same, every value once, and each client's in its order. Returns what they printed.
 #[track_caller]
 pub fn same_and_complete(learners: &mut [Proc], inputs: &[&str]) -> String {
     let count = inputs.iter().map(|input| input.lines().count()).sum();

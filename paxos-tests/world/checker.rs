@@ -1,7 +1,8 @@
 //! The invariants, held against every packet and every line of output.
 //!
-//! The checker sees every packet that leaves a process. From 2a and 2b alone it knows what is chosen, before any process
-//! does, and so what the learners must print. It stops the run at the first packet that claims too much.
+//! The checker sees every packet that leaves a process. From 2a and 2b alone it knows what is chosen, before
+//! any process does, and so what the learners must print. It stops the run at the first packet that claims
+//! too much.
 
 use super::stream::Stream;
 use paxos::protocol::sessions::{Sessions, Verdict};

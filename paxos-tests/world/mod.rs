@@ -1,5 +1,5 @@
-//! A small world for the roles: simulated time, a network that loses, doubles, delays and cuts, processes that crash, sleep
-//! and come back. The same seed gives the same run.
+//! A small world for the roles: simulated time, a network that loses, doubles, delays and cuts, processes
+//! that crash, sleep and come back. The same seed gives the same run.
 
 mod chance;
 mod checker;
@@ -423,7 +423,8 @@ impl World {
 
     // ------------------------------------------------------------------ judgement
 
-    /// Whether everything came to its end: every client that still runs is done, and every learner printed all.
+    /// Whether everything came to its end: every client that still runs is done, and every learner printed
+    /// all.
     fn complete(&self) -> bool {
         self.alive().all(|node| match &node.actor {
             Actor::Client(_) => false,

@@ -2,7 +2,8 @@
 
 use super::chance::Chance;
 
-/// A short life of a small cluster in which anything may go wrong that the engine must survive, and which heals at the end.
+/// A short life of a small cluster in which anything may go wrong that the engine must survive, and which
+/// heals at the end.
 pub fn random_script(seed: u64) -> String {
     let mut chance = Chance::new(!seed);
     let chance = &mut chance;

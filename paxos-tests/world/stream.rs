@@ -21,7 +21,8 @@ pub struct Stream {
 pub enum Shape {
     /// `c1.0#17`, filled up to this many bytes.
     Named { bytes: usize },
-    /// Of any length, from none to some packets, and any bytes but a newline: such a value tells nothing about itself.
+    /// Of any length, from none to some packets, and any bytes but a newline: such a value tells nothing
+    /// about itself.
     Odd,
 }
 

@@ -23,8 +23,9 @@ pub fn nanos(duration: Duration) -> Nanos {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Unlike that of any other start, and larger than those of earlier ones: milliseconds since 1970 (42 bits, until the year
-/// 2109) and 22 random bits, which tell apart what a stepped clock or two fast starts would not.
+/// Unlike that of any other start, and larger than those of earlier ones: milliseconds since 1970 (42 bits,
+/// until the year 2109) and 22 random bits, which tell apart what a stepped clock or two fast starts would
+/// not.
 pub fn incarnation() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     (since.as_millis() as u64) << 22 | random() >> 42

@@ -1,7 +1,7 @@
 //! The reader thread: stdin to chunks of whole lines, at a bounded rate.
 //!
-//! It blocks when the client cannot take more, so back-pressure reaches whatever feeds the pipe. A line over the limit is
-//! refused by number before a byte of it is submitted.
+//! It blocks when the client cannot take more, so back-pressure reaches whatever feeds the pipe. A line over
+//! the limit is refused by number before a byte of it is submitted.
 
 use crate::limits::VALUE_MAX;
 use polling::Poller;
@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 /// Bytes per read of stdin.
 const READ: usize = 64 << 10;
-/// Chunks between the threads: with the one in the making and the one being taken, 6 × 64 KiB, or up to 1 MiB each when
-/// lines are that long.
+/// Chunks between the threads: with the one in the making and the one being taken, 6 × 64 KiB, or up to 1 MiB
+/// each when lines are that long.
 const CHUNKS: usize = 4;
 /// With a rate, lines are let go this often.
 const PACE: Duration = Duration::from_millis(5);

@@ -1,8 +1,8 @@
 //! The reactor: one thread, one turn after another.
 //!
-//! A turn reads each socket once (up to 16 datagrams), hands it to the role, lets due timers fire, lets the role act once, and
-//! then sends everything the role wants sent. So under load packets gather and one system call carries many; when idle
-//! the first packet is acted on at once.
+//! A turn reads each socket once (up to 16 datagrams), hands it to the role, lets due timers fire, lets the
+//! role act once, and then sends everything the role wants sent. So under load packets gather and one system
+//! call carries many; when idle the first packet is acted on at once.
 
 use super::batch::{Receiver, Run, Sender};
 use super::clock::{self, Clock};
@@ -151,7 +151,8 @@ impl Reactor {
         let system = |doing: &str, error: io::Error| format!("cannot {doing}: {error}");
         let poller = Arc::new(Poller::new().map_err(|error| system("wait for packets", error))?);
         for (key, socket) in sockets.iter().enumerate() {
-            // SAFETY: the sockets live in the reactor as long as the poller does, and leave it first, in `drop`.
+            // SAFETY: the sockets live in the reactor as long as the poller does, and leave it first, in
+            // `drop`.
             unsafe { poller.add_with_mode(socket, Event::readable(key), PollMode::Level) }
                 .map_err(|error| system("wait for packets", error))?;
         }
@@ -281,8 +282,8 @@ impl Reactor {
         Ok(if open { end } else { End::OutputClosed })
     }
 
-    /// One read of one socket: up to 16 datagrams of up to 64 packets. No more in one turn, so that what is read is acted on
-    /// before more is: a learner's window holds the pipeline and one such read.
+    /// One read of one socket: up to 16 datagrams of up to 64 packets. No more in one turn, so that what is
+    /// read is acted on before more is: a learner's window holds the pipeline and one such read.
     fn read<R: Process>(&mut self, key: usize, now: Nanos, role: &mut R) -> io::Result<()> {
         if self.receiver.read(&self.sockets[key])? == 0 {
             return Ok(());
@@ -414,14 +415,17 @@ fn write_all(file: &mut File, mut bytes: &[u8]) -> io::Result<()> {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => bytes = &bytes[written..],
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(Duration::from_millis(1)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                std::thread::sleep(Duration::from_millis(1))
+            }
             Err(error) => return Err(error),
         }
     }
     Ok(())
 }
 
-/// Keeps a process from flooding its log, whatever happens to it: so many lines at once, then a few per second.
+/// Keeps a process from flooding its log, whatever happens to it: so many lines at once, then a few per
+/// second.
 #[derive(Debug, Default)]
 struct Talk {
     /// Lines of the recent past, in 1/[`TALK_PER_S`] seconds; it drains with time.
@@ -448,7 +452,8 @@ impl Talk {
     }
 }
 
-/// Whether a packet is one of our own, which multicast brings back to us. Looked at before anything is computed.
+/// Whether a packet is one of our own, which multicast brings back to us. Looked at before anything is
+/// computed.
 fn is_from(me: Identity, bytes: &[u8]) -> bool {
     bytes.len() >= HEADER_LEN
         && Header::ref_from_prefix(bytes).is_ok_and(|(header, _)| {
@@ -468,8 +473,8 @@ fn via(conf: &Conf) -> Result<Via, String> {
     sockets::via(&which).map_err(|error| error.to_string())
 }
 
-/// A stream that becomes readable with the first SIGTERM or SIGINT. The second one ends the process at once: whoever sends it
-/// does not want to wait for a blocked output.
+/// A stream that becomes readable with the first SIGTERM or SIGINT. The second one ends the process at once:
+/// whoever sends it does not want to wait for a blocked output.
 fn signals() -> io::Result<UnixStream> {
     let (read, write) = UnixStream::pair()?;
     let seen = Arc::new(AtomicBool::new(false));

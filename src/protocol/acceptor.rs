@@ -1,8 +1,9 @@
 //! The acceptor: promises, votes, and remembers [Lamport01 §2.2].
 //!
-//! Invariants: `promised` never falls; nothing is accepted below it; every instance in the ranges of a 2b was accepted in the
-//! 2b's ballot. An instance is marked decided when it was accepted in the ballot of a watermark that covers it (see
-//! [`super::window`] for why that suffices), or when a process that knew it decided sent it.
+//! Invariants: `promised` never falls; nothing is accepted below it; every instance in the ranges of a 2b was
+//! accepted in the 2b's ballot. An instance is marked decided when it was accepted in the ballot of a
+//! watermark that covers it (see [`super::window`] for why that suffices), or when a process that knew it
+//! decided sent it.
 
 use super::catch_up::{CatchUp, Step};
 use super::identity::Identity;
@@ -23,7 +24,8 @@ const HEARTBEAT: usize = 0;
 const CATCH_UP: usize = 1;
 const SETTLE: usize = 2;
 
-/// How long a new acceptor waits for an earlier one with its id to answer, before it promises or votes in that one's name.
+/// How long a new acceptor waits for an earlier one with its id to answer, before it promises or votes in
+/// that one's name.
 const SETTLE_TIME: Nanos = 20 * MS;
 
 /// How far a search for missing instances looks in one go.

@@ -1,7 +1,7 @@
 //! The client: keeps what it submitted until it is decided, and submits it again to whoever leads.
 //!
-//! Its stream of values, each ended by a newline, is cut into entries wherever a packet is full. An entry is never changed
-//! once it was sent, so submitting it twice is harmless.
+//! Its stream of values, each ended by a newline, is cut into entries wherever a packet is full. An entry is
+//! never changed once it was sent, so submitting it twice is harmless.
 
 use super::flow::cost;
 use super::identity::Identity;
@@ -17,8 +17,8 @@ const HEARTBEAT: usize = 0;
 const RETRANSMIT: usize = 1;
 const SETTLE: usize = 2;
 
-/// How long a new client waits for an earlier one with its id to answer, before it submits anything that would take that
-/// one's place: a round trip on a LAN, generously.
+/// How long a new client waits for an earlier one with its id to answer, before it submits anything that
+/// would take that one's place: a round trip on a LAN, generously.
 const SETTLE_TIME: Nanos = 10 * MS;
 
 /// Entries that may be on the way to a leader which has not said yet how much it can take.
@@ -63,8 +63,8 @@ pub struct Client {
     ack: AckRecord,
     ack_sequence: (u64, u64),
     leader: Option<Ballot>,
-    /// Where the leader is. Entries go straight there, which spares the other proposers; and to the group of all proposers while
-    /// it is not known, or does not answer.
+    /// Where the leader is. Entries go straight there, which spares the other proposers; and to the group of
+    /// all proposers while it is not known, or does not answer.
     direct: Option<SocketAddrV4>,
     direct_failures: u32,
     /// When the leader, or a would-be leader, was heard last, and which acceptors it hears.
@@ -106,8 +106,8 @@ impl Client {
         }
     }
 
-    /// Takes as much of `bytes` as there is room for, and says how much. Values end with newlines; a value may be handed in
-    /// piece by piece.
+    /// Takes as much of `bytes` as there is room for, and says how much. Values end with newlines; a value
+    /// may be handed in piece by piece.
     pub fn offer(&mut self, bytes: &[u8]) -> usize {
         let mut taken = 0;
         while taken < bytes.len() && self.sealed_until - self.decided_until < CLIENT_WINDOW as u64 {
@@ -141,8 +141,8 @@ impl Client {
         self.decided_until
     }
 
-    /// The ballot of the leader that was heard, and when any proposer was heard last, with the acceptors that it hears (bit i:
-    /// the i-th of the configuration).
+    /// The ballot of the leader that was heard, and when any proposer was heard last, with the acceptors that
+    /// it hears (bit i: the i-th of the configuration).
     pub fn heard(&self) -> (Option<Ballot>, Option<(Nanos, u16)>) {
         (self.leader, self.heard)
     }
@@ -213,8 +213,8 @@ impl Client {
         if received < self.ack.received_until.get() {
             self.sent_until = self.sent_until.min(received.max(decided)); // it forgot us: begin where it stands
         }
-        // Only what was sent once, and came later than all before it, tells how long a round trip takes: an entry below
-        // waited for others.
+        // Only what was sent once, and came later than all before it, tells how long a round trip takes: an
+        // entry below waited for others.
         if let Some(last) = record.top().checked_sub(1)
             && record.top() > self.ack.top()
             && (self.decided_until..self.sent_until).contains(&last)
@@ -327,7 +327,8 @@ impl Process for Client {
                 let waiting = (self.decided_until..self.sent_until).filter(|number| !self.ack.has(*number));
                 unreceived.extend(waiting.take(RESEND));
                 if unreceived.is_empty() && self.sent_until > self.decided_until {
-                    // All has come, but we do not hear that it is decided: ask, by sending the first one again.
+                    // All has come, but we do not hear that it is decided: ask, by sending the first one
+                    // again.
                     let _ = unreceived.push(self.decided_until);
                 }
                 for number in unreceived {

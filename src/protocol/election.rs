@@ -1,7 +1,7 @@
 //! Election: who should lead. It only suggests; ballots decide.
 //!
-//! The proposer that is fit, knows all that is decided, and has the lowest id among the live ones should lead. Being wrong
-//! costs time, never an order.
+//! The proposer that is fit, knows all that is decided, and has the lowest id among the live ones should
+//! lead. Being wrong costs time, never an order.
 
 use super::Nanos;
 use super::outbox::{Notice, Outbox};
@@ -36,8 +36,9 @@ impl Election {
         }
     }
 
-    /// Anything from a proposer shows that it lives. One that was not known is taken for fit until its heartbeat says
-    /// how it is: what it sent, it sent because it leads or wants to. Returns whether it was known.
+    /// Anything from a proposer shows that it lives. One that was not known is taken for fit until its
+    /// heartbeat says how it is: what it sent, it sent because it leads or wants to. Returns whether it was
+    /// known.
     pub fn alive(&mut self, now: Nanos, id: u16, out: &mut Outbox) -> bool {
         if let Some(peer) = self.peers.iter_mut().find(|peer| peer.id == id) {
             peer.heard = now;
@@ -56,7 +57,8 @@ impl Election {
         }
     }
 
-    /// Drops who was silent for the suspicion time. Returns whether somebody should be asked for a sign of life.
+    /// Drops who was silent for the suspicion time. Returns whether somebody should be asked for a sign of
+    /// life.
     pub fn look(&mut self, now: Nanos, out: &mut Outbox) -> bool {
         let slept = now.saturating_sub(self.looked);
         if slept > self.suspect / 2 {

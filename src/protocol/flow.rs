@@ -1,9 +1,10 @@
 //! Flow control: nothing may overflow a socket buffer.
 //!
-//! Everything that a leader sends to all is counted at what it costs a receive buffer. Each receiver of 2a (acceptors by
-//! their 2b, learners and followers by reports) says how far it has read and what room it has; the leader keeps what is
-//! unread at the slowest live receiver below a share of that room, and halves the share when that receiver drops packets. A
-//! receiver that does not read at all holds the leader back for a bounded time, then is left to catch up.
+//! Everything that a leader sends to all is counted at what it costs a receive buffer. Each receiver of 2a
+//! (acceptors by their 2b, learners and followers by reports) says how far it has read and what room it has;
+//! the leader keeps what is unread at the slowest live receiver below a share of that room, and halves the
+//! share when that receiver drops packets. A receiver that does not read at all holds the leader back for a
+//! bounded time, then is left to catch up.
 
 use super::outbox::{Notice, Outbox};
 use super::{Nanos, To};
@@ -59,7 +60,8 @@ impl Reader {
         self.due = true;
     }
 
-    /// Reports when a twelfth of the share was read (less than the leader ever allows), or something else is due.
+    /// Reports when a twelfth of the share was read (less than the leader ever allows), or something else is
+    /// due.
     pub fn turn(&mut self, delivered_until: u64, out: &mut Outbox) {
         let Some((ballot, leader)) = self.leader else { return };
         if self.due || self.unreported >= share(self.space) / 12 {

@@ -1,4 +1,5 @@
-//! Who is who: other configurations are named, not mixed in; of two processes with one id the later start ends.
+//! Who is who: other configurations are named, not mixed in; of two processes with one id the later start
+//! ends.
 
 use super::{Nanos, Notice, Outbox, Setup, Stop, To};
 use crate::limits::MS;
@@ -15,7 +16,8 @@ pub struct Identity {
     quiet_for: Nanos,
 }
 
-/// Another configuration is mentioned this long after the last mention at the earliest, then ever more rarely.
+/// Another configuration is mentioned this long after the last mention at the earliest, then ever more
+/// rarely.
 const QUIET: core::ops::Range<Nanos> = 1_000 * MS..64_000 * MS;
 
 impl Identity {

@@ -21,8 +21,8 @@ struct Guest {
     /// Entries below are in the log.
     logged: u64,
     heard: Nanos,
-    /// What it was last told that it may have on the way. It begins small and doubles with every ack up to its share, so that
-    /// clients that come together are all known before any of them has much on the way.
+    /// What it was last told that it may have on the way. It begins small and doubles with every ack up to
+    /// its share, so that clients that come together are all known before any of them has much on the way.
     credit: u32,
     /// An ack is owed.
     due: bool,
@@ -143,8 +143,8 @@ impl Intake {
         }
     }
 
-    /// Sends the acks that are owed. `space` is that of the sockets that clients send to, `free` the room in the log as
-    /// packets.
+    /// Sends the acks that are owed. `space` is that of the sockets that clients send to, `free` the room in
+    /// the log as packets.
     pub fn acknowledge(
         &mut self,
         now: Nanos,

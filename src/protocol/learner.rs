@@ -138,7 +138,8 @@ impl Process for Learner {
             Step::Ask { until } => {
                 let missing = self.window.missing::<RANGES_MAX>(until);
                 if !missing.is_empty() {
-                    // To the learners' group: the proposers listen there, and the other learners need not ask as well.
+                    // To the learners' group: the proposers listen there, and the other learners need not ask
+                    // as well.
                     let body = wire::CatchUp { have_until: self.window.frontier().into() };
                     out.send(To::Group(Role::Learner), &body, &[records(&missing).as_bytes()]);
                 }

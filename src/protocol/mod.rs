@@ -1,9 +1,9 @@
 //! The roles of Multi-Paxos, pure.
 //!
-//! A role is a function of (state, input, now) to (state, outbox): it cannot fail, block, look at a clock or draw a
-//! random number that its seed does not fix. Safety lives in [`acceptor`], [`window`] (what is decided), [`quorum`],
-//! [`phase1`] (which value a new leader must propose) and [`sessions`]; the other files decide only when something is sent,
-//! and may be wrong without harm.
+//! A role is a function of (state, input, now) to (state, outbox): it cannot fail, block, look at a clock or
+//! draw a random number that its seed does not fix. Safety lives in [`acceptor`], [`window`] (what is
+//! decided), [`quorum`], [`phase1`] (which value a new leader must propose) and [`sessions`]; the other files
+//! decide only when something is sent, and may be wrong without harm.
 
 pub mod acceptor;
 pub mod catch_up;

@@ -26,8 +26,8 @@ pub enum Stop {
     Superseded,
     /// A client: the session broke a limit.
     Ended,
-    /// Two values came for one instance that cannot both be right: a process broke the protocol, or two clusters were
-    /// mixed.
+    /// Two values came for one instance that cannot both be right: a process broke the protocol, or two
+    /// clusters were mixed.
     Conflict { instance: u64 },
 }
 
@@ -41,6 +41,7 @@ pub enum Notice {
     Suspected { proposer: u16 },
     Returned { proposer: u16 },
     Unfit,
+    Deaf,
     Fit,
     CatchingUp { from: u64, until: u64 },
     CaughtUp { until: u64 },
@@ -63,6 +64,9 @@ impl fmt::Display for Notice {
             Notice::Suspected { proposer } => write!(f, "nothing heard from P{proposer}: taking it for dead"),
             Notice::Returned { proposer } => write!(f, "P{proposer} is there"),
             Notice::Unfit => f.write_str("no quorum answers: unfit to lead, the next one may try"),
+            Notice::Deaf => {
+                f.write_str("others hear clients, and we hear none: unfit to lead, the next one may try")
+            }
             Notice::Fit => f.write_str("a quorum answers again: fit to lead"),
             Notice::CatchingUp { from, until } => write!(f, "catching up on instances {from}..{until}"),
             Notice::CaughtUp { until } => write!(f, "caught up with instance {until}"),
@@ -89,8 +93,8 @@ pub struct Queued {
     length: u16,
 }
 
-/// What a turn of a role wants done. Fixed memory: what does not fit is lost, as a datagram may always be, and
-/// counted.
+/// What a turn of a role wants done. Fixed memory: what does not fit is lost, as a datagram may always be,
+/// and counted.
 pub struct Outbox {
     layout: Layout,
     me: Sender,
@@ -185,8 +189,8 @@ impl Outbox {
 
     // What follows is for whoever drives the role.
 
-    /// The queued packets, in order, as runs: packets to one destination, equally long but for the last, which may be
-    /// shorter; each run is contiguous.
+    /// The queued packets, in order, as runs: packets to one destination, equally long but for the last,
+    /// which may be shorter; each run is contiguous.
     pub fn runs(&self) -> impl Iterator<Item = (To, &[u8], usize)> + '_ {
         let mut at = 0;
         core::iter::from_fn(move || {

@@ -1,7 +1,8 @@
 //! Phase 1 at the proposer: which value must be proposed, instance by instance [Lamport01 §2.2, phase 2 (a)].
 //!
-//! A page is read at a time, for all instances of the page at once. For each instance the highest ballot that an acceptor of the
-//! quorum told is remembered; the batch of that ballot must be proposed, and a no-op where nothing was accepted.
+//! A page is read at a time, for all instances of the page at once. For each instance the highest ballot that
+//! an acceptor of the quorum told is remembered; the batch of that ballot must be proposed, and a no-op where
+//! nothing was accepted.
 
 use super::quorum::Acceptors;
 use crate::limits::{ACCEPTORS_MAX, PIPELINE};

@@ -1,8 +1,9 @@
 //! The proposer: follows the log as a learner does, and leads when it should.
 //!
-//! As leader it runs phase 1 once per ballot, page by page; learns all that is decided; proposes again what must be; and only
-//! then proposes what clients submit. It gives way as soon as an *acceptor*, or another leader's decision, shows a higher ballot:
-//! so it never announces a decision of a ballot higher than its own, which [`super::window`] relies on.
+//! As leader it runs phase 1 once per ballot, page by page; learns all that is decided; proposes again what
+//! must be; and only then proposes what clients submit. It gives way as soon as an *acceptor*, or another
+//! leader's decision, shows a higher ballot: so it never announces a decision of a ballot higher than its
+//! own, which [`super::window`] relies on.
 
 mod campaign;
 mod pipeline;
@@ -24,7 +25,8 @@ use super::sessions::{Sessions, Verdict};
 use super::window::Window;
 use super::{Nanos, Process, Setup};
 use crate::limits::{
-    ACCEPTORS_MAX, FLOW_INSTANCES, MS, NAGLE_INSTANCES, PIPELINE, PROPOSER_AHEAD, PROPOSER_WINDOW, REPAIR_BURST,
+    ACCEPTORS_MAX, FLOW_INSTANCES, MS, NAGLE_INSTANCES, PIPELINE, PROPOSER_AHEAD, PROPOSER_WINDOW,
+    REPAIR_BURST,
 };
 use core::net::SocketAddrV4;
 use wire::{
@@ -71,6 +73,17 @@ struct Seen {
     heard: Nanos,
     address: SocketAddrV4,
     complete_until: u64,
+}
+
+/// An entry that a client submits within the hearing of a follower.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    client: u16,
+    incarnation: u64,
+    number: u64,
+    since: Nanos,
+    /// When this client was heard last.
+    again: Nanos,
 }
 
 /// A request for decided instances that perhaps nobody can serve.
@@ -144,8 +157,13 @@ pub struct Proposer {
     idle_set: bool,
     repairs: u64,
     explained: Nanos,
-    /// Who asks for decided instances that no acceptor is known to hold complete: the first of them, and since when.
+    /// Who asks for decided instances that no acceptor is known to hold complete: the first of them, and
+    /// since when.
     orphans: heapless::Vec<Orphan, ORPHANS_MAX>,
+    /// When any client's entry came last.
+    submit_heard: Nanos,
+    /// One whose fate we watch while we follow.
+    waiting: Option<Waiting>,
     space: u32,
 }
 
@@ -194,6 +212,8 @@ impl Proposer {
             repairs: 0,
             explained: 0,
             orphans: heapless::Vec::new(),
+            submit_heard: 0,
+            waiting: None,
             space: 0,
             acceptors,
             setup,
@@ -223,14 +243,16 @@ impl Proposer {
         self.election.should_lead(self.unfit, self.ready())
     }
 
-    /// After a rewind, what is decided must still be sent once more in our ballot, or told by an acceptor, before we go past
-    /// it: that is what the rewind was for.
+    /// After a rewind, what is decided must still be sent once more in our ballot, or told by an acceptor,
+    /// before we go past it: that is what the rewind was for.
     fn may_advance(&self) -> bool {
         let frontier = self.window.frontier();
         frontier >= self.applied
             || match self.stage {
                 Stage::Following => true,
-                Stage::Preparing => self.phase1.complete_until().is_some_and(|(complete, _)| frontier < complete),
+                Stage::Preparing => {
+                    self.phase1.complete_until().is_some_and(|(complete, _)| frontier < complete)
+                }
                 Stage::Leading => frontier < self.sent_until,
             }
     }
@@ -286,7 +308,8 @@ impl Proposer {
         }
     }
 
-    /// The newest vote tells how long a round trip takes, if its instance was sent once: it has waited for nothing else.
+    /// The newest vote tells how long a round trip takes, if its instance was sent once: it has waited for
+    /// nothing else.
     fn measure(&mut self, now: Nanos) {
         let top = self.window.tally.top(self.ballot);
         if top > self.measured_until {
@@ -299,7 +322,15 @@ impl Proposer {
 
     fn submitted(&mut self, now: Nanos, packet: &Packet<'_>, out: &mut Outbox) {
         let Body::Submit(body, piece) = packet.body else { return };
+        self.submit_heard = now;
         if !self.leads() {
+            let (client, incarnation, number) =
+                (packet.sender.id, packet.sender.incarnation, body.number.get());
+            let new = Waiting { client, incarnation, number, since: now, again: now };
+            let waiting = self.waiting.get_or_insert(new);
+            if (waiting.client, waiting.incarnation) == (client, incarnation) {
+                waiting.again = now;
+            }
             if self.should_lead() && now >= self.explained {
                 self.explained = now + EXPLAIN;
                 self.announce(now, 0, out);
@@ -371,6 +402,9 @@ impl Process for Proposer {
                 if packet.has(flags::ASK) {
                     self.heartbeat(To::Peer(from), 0, out);
                 }
+                if packet.has(flags::WAITING) {
+                    self.clients_wait(now, out);
+                }
             }
             Body::Phase1a(body) => self.heard_of(body.ballot.get()),
             Body::Phase1b(body, runs) => {
@@ -438,6 +472,7 @@ impl Process for Proposer {
                     self.heartbeat(To::Group(Role::Proposer), flags::ASK, out);
                 }
                 self.judge_self(now, out);
+                self.watch_clients(now, out);
                 out.arm(LOOK, now + self.election.period());
             }
             RETRANSMIT => self.retransmit(now, out),

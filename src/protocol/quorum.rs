@@ -1,7 +1,7 @@
 //! Quorums: which acceptors voted for what, in which ballot.
 //!
-//! Counts distinct acceptors of the configured set, never packets. Works on ranges, so a vote for two hundred instances costs
-//! as much as a vote for one.
+//! Counts distinct acceptors of the configured set, never packets. Works on ranges, so a vote for two hundred
+//! instances costs as much as a vote for one.
 
 use crate::limits::ACCEPTORS_MAX;
 use wire::{Ballot, RANGES_MAX, Range};
@@ -14,7 +14,8 @@ pub struct Acceptors {
 
 impl Acceptors {
     /// # Panics
-    /// When there are none, more than [`ACCEPTORS_MAX`], or they do not ascend: the configuration sees to that.
+    /// When there are none, more than [`ACCEPTORS_MAX`], or they do not ascend: the configuration sees to
+    /// that.
     pub fn new(ids: &[u16]) -> Acceptors {
         assert!(!ids.is_empty() && ids.is_sorted_by(|a, b| a < b));
         Acceptors { ids: heapless::Vec::from_slice(ids).expect("no more acceptors than the maximum") }
@@ -83,8 +84,8 @@ impl Tally {
         }
     }
 
-    /// Notes a 2b: in `ballot`, this acceptor accepted all of `ranges`. An older packet than the last, or one of a
-    /// lower ballot, changes nothing. Returns whether it was news.
+    /// Notes a 2b: in `ballot`, this acceptor accepted all of `ranges`. An older packet than the last, or one
+    /// of a lower ballot, changes nothing. Returns whether it was news.
     pub fn vote(
         &mut self,
         acceptor: usize,
@@ -104,8 +105,8 @@ impl Tally {
         true
     }
 
-    /// The end of the range of instances, beginning with `instance`, that a majority accepted in `ballot`: so all of
-    /// `instance..end` is chosen [Lamport01 §2.2]. `instance` itself when it is not.
+    /// The end of the range of instances, beginning with `instance`, that a majority accepted in `ballot`: so
+    /// all of `instance..end` is chosen [Lamport01 §2.2]. `instance` itself when it is not.
     pub fn chosen_until(&mut self, ballot: Ballot, instance: u64) -> u64 {
         if self.chosen.0 == ballot && self.chosen.1.contains(instance) {
             return self.chosen.1.until;
@@ -126,7 +127,8 @@ impl Tally {
         self.votes.iter().filter(|votes| votes.range_at(ballot, instance).is_some()).count()
     }
 
-    /// Whether some acceptor has voted for a later instance in this ballot, but not for this one: it missed it.
+    /// Whether some acceptor has voted for a later instance in this ballot, but not for this one: it missed
+    /// it.
     pub fn missed(&self, ballot: Ballot, instance: u64) -> bool {
         self.votes
             .iter()

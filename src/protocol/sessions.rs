@@ -1,8 +1,8 @@
 //! Sessions: each client's entries exactly once, in order, as a function of the log alone.
 //!
-//! One live session per client id; a later start of the client takes the place of the earlier one. The leader, the
-//! followers and the learners hold this table and feed it the same log, so they all come to the same verdicts, and an entry
-//! that was decided twice under two leaders is delivered once.
+//! One live session per client id; a later start of the client takes the place of the earlier one. The
+//! leader, the followers and the learners hold this table and feed it the same log, so they all come to the
+//! same verdicts, and an entry that was decided twice under two leaders is delivered once.
 
 use crate::limits::{PARTIAL_MAX, SESSIONS, VALUE_MAX};
 use wire::Entry;

@@ -40,8 +40,8 @@ pub enum Refused {
     Full,
     /// A proposal of a ballot below the one that is stored: what a leader that was outvoted still sends.
     Late,
-    /// Another batch is stored that was decided, or proposed in the same ballot, or in a higher one than a decision: two
-    /// values were chosen, or somebody lies.
+    /// Another batch is stored that was decided, or proposed in the same ballot, or in a higher one than a
+    /// decision: two values were chosen, or somebody lies.
     Conflict,
 }
 
@@ -157,7 +157,9 @@ impl Store {
 
     fn append(&mut self, bytes: &[u8]) -> Result<(u32, u32), Refused> {
         if self.blocks.is_empty() || self.used + bytes.len() > BLOCK {
-            if self.blocks.len() * BLOCK + self.chunks.len() * CHUNK as usize * size_of::<Place>() >= STORE_MAX {
+            if self.blocks.len() * BLOCK + self.chunks.len() * CHUNK as usize * size_of::<Place>()
+                >= STORE_MAX
+            {
                 return Err(Refused::Full);
             }
             self.blocks.push(vec![0; BLOCK].into_boxed_slice());

@@ -1,11 +1,13 @@
 //! The instance window: which payloads are held, which instances are decided.
 //!
-//! A ring of fixed slots, each with room for one batch. The *frontier* is the first instance not known decided. A payload is
-//! held with the ballot in which it was proposed. The instance at the frontier is decided when its payload is held and
+//! A ring of fixed slots, each with room for one batch. The *frontier* is the first instance not known
+//! decided. A payload is held with the ballot in which it was proposed. The instance at the frontier is
+//! decided when its payload is held and
 //!
 //! 1. a majority voted for it in the ballot of that payload [Lamport01 §2.2], or
-//! 2. a watermark of that same ballot covers it: whatever was chosen for it before or in that ballot is what that ballot's
-//!    leader proposed, by the rule of phase 1, and a leader announces no decision of a later ballot, or
+//! 2. a watermark of that same ballot covers it: whatever was chosen for it before or in that ballot is what
+//!    that ballot's leader proposed, by the rule of phase 1, and a leader announces no decision of a later
+//!    ballot, or
 //! 3. a process that knew it decided said so, with the payload.
 
 use super::quorum::{Acceptors, Tally};
@@ -118,8 +120,8 @@ impl Window {
         self.put_bytes(instance, ballot, batch.as_bytes(), true)
     }
 
-    /// An instance for which two batches came under one ballot, or two as decided. Somebody broke the protocol; a process
-    /// that saw it must not go on.
+    /// An instance for which two batches came under one ballot, or two as decided. Somebody broke the
+    /// protocol; a process that saw it must not go on.
     pub fn conflict(&self) -> Option<u64> {
         self.conflict
     }
@@ -190,7 +192,8 @@ impl Window {
             return; // whoever leads now knows better
         }
         self.known = self.known.max(decided_until);
-        let until = if ballot == self.watermark.0 { self.watermark.1.max(decided_until) } else { decided_until };
+        let until =
+            if ballot == self.watermark.0 { self.watermark.1.max(decided_until) } else { decided_until };
         self.watermark = (ballot, until);
     }
 
@@ -216,8 +219,8 @@ impl Window {
         Some(instance)
     }
 
-    /// Begins again at a lower instance, as a leader must when nobody else knows the instances from there on decided.
-    /// What was delivered stays delivered: who delivers keeps count by himself.
+    /// Begins again at a lower instance, as a leader must when nobody else knows the instances from there on
+    /// decided. What was delivered stays delivered: who delivers keeps count by himself.
     pub fn rewind(&mut self, instance: u64) {
         assert!(instance <= self.frontier);
         self.frontier = instance;
@@ -233,8 +236,8 @@ impl Window {
         first
     }
 
-    /// What is missing of `self.frontier()..until`: instances whose payload is not held, or held in a ballot that
-    /// cannot decide it any more. At most `N` ranges, within the reach of the window.
+    /// What is missing of `self.frontier()..until`: instances whose payload is not held, or held in a ballot
+    /// that cannot decide it any more. At most `N` ranges, within the reach of the window.
     pub fn missing<const N: usize>(&self, until: u64) -> heapless::Vec<Range, N> {
         let mut ranges: heapless::Vec<Range, N> = heapless::Vec::new();
         for instance in self.frontier..until.min(self.frontier + self.ahead) {
@@ -273,7 +276,8 @@ impl Window {
                 return false;
             }
             if slot.ballot == ballot {
-                // One value per ballot and instance: a duplicate brings nothing but, perhaps, the news that it is decided.
+                // One value per ballot and instance: a duplicate brings nothing but, perhaps, the news that
+                // it is decided.
                 let same = slot.length as usize == bytes.len()
                     && self.bytes[at * self.room..at * self.room + bytes.len()] == *bytes;
                 slot.decided |= decided && same;

@@ -15,7 +15,8 @@ pub struct Ballot(u128);
 impl Ballot {
     /// Below every ballot that a proposer can use: "nothing promised yet".
     pub const ZERO: Ballot = Ballot(0);
-    /// The last round. A proposer that reached it would have to stop; at a round a millisecond that is 8,900 years.
+    /// The last round. A proposer that reached it would have to stop; at a round a millisecond that is 8,900
+    /// years.
     pub const ROUND_MAX: u64 = (1 << 48) - 1;
 
     /// # Panics
@@ -37,8 +38,8 @@ impl Ballot {
         self.0 as u64
     }
 
-    /// Whether an honest proposer could have come from `known` to this ballot: rounds rise by one per campaign. It keeps a
-    /// made-up ballot from using up all rounds at once.
+    /// Whether an honest proposer could have come from `known` to this ballot: rounds rise by one per
+    /// campaign. It keeps a made-up ballot from using up all rounds at once.
     pub const fn follows(self, known: Ballot) -> bool {
         self.round() < Ballot::ROUND_MAX && self.round() <= known.round() + Ballot::JUMP_MAX
     }

@@ -1,9 +1,9 @@
 //! Batches: what one instance decides.
 //!
-//! A batch is a sequence of entries, each a numbered piece of one session's stream. An empty batch is a no-op. A
-//! session is a client's start, (client id, incarnation); its stream is its values, each ended by a newline,
-//! cut into entries wherever a packet was full. So a value may straddle two entries, and an entry may
-//! carry many values.
+//! A batch is a sequence of entries, each a numbered piece of one session's stream. An empty batch is a
+//! no-op. A session is a client's start, (client id, incarnation); its stream is its values, each ended by a
+//! newline, cut into entries wherever a packet was full. So a value may straddle two entries, and an entry
+//! may carry many values.
 
 use core::fmt;
 use zerocopy::byteorder::big_endian::{U16, U64};

@@ -115,8 +115,8 @@ pub(crate) fn sequence_field(sequence: u64) -> [u8; 6] {
 
 /// The tag of a packet: XXH3-128 over all bytes but the tag itself. It finds damage, not malice.
 ///
-/// The body is hashed where it lies; its hash takes the place of the tag behind the other 32 header bytes, and the
-/// hash of these 48 bytes is the tag. So nothing needs to be copied or blanked.
+/// The body is hashed where it lies; its hash takes the place of the tag behind the other 32 header bytes,
+/// and the hash of these 48 bytes is the tag. So nothing needs to be copied or blanked.
 ///
 /// # Panics
 /// When `packet` is shorter than a header.

@@ -98,7 +98,7 @@ impl Kind {
         match self {
             Kind::Hello => flags::ASK,
             Kind::Ack => flags::LEADING,
-            Kind::Heartbeat => flags::ASK | flags::LEADING | flags::UNFIT | flags::READY,
+            Kind::Heartbeat => flags::ASK | flags::LEADING | flags::UNFIT | flags::READY | flags::WAITING,
             Kind::Watermark => flags::ASK,
             Kind::Value => flags::DECIDED,
             _ => 0,
@@ -124,6 +124,8 @@ pub mod flags {
     pub const READY: u8 = 8;
     /// Value: decided, not only accepted.
     pub const DECIDED: u8 = 16;
+    /// Heartbeat: the sender hears a client whose entries the leader does not take.
+    pub const WAITING: u8 = 32;
 }
 
 /// The fixed body of a kind. What may follow it is the kind's tail.

@@ -1,8 +1,8 @@
 //! The packets of the paxos engine: formats, checks, and the one-line printer.
 //!
-//! Every packet is a fixed [`Header`] followed by the fixed body of its kind and, for some kinds, a tail
-//! of records or bytes. [`Packet::parse`] is the only way in: it checks *everything* once (length, tag,
-//! reserved bytes, every record of the tail), so that no accessor behind it can fail or panic. What it refuses, it
+//! Every packet is a fixed [`Header`] followed by the fixed body of its kind and, for some kinds, a tail of
+//! records or bytes. [`Packet::parse`] is the only way in: it checks *everything* once (length, tag, reserved
+//! bytes, every record of the tail), so that no accessor behind it can fail or panic. What it refuses, it
 //! refuses with a [`Refusal`] that names the reason.
 //!
 //! One file per kind under `kinds`, each in the same order: layout, checks, printing, tests. Numbers are big

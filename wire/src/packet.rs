@@ -82,7 +82,8 @@ impl<'a> Packet<'a> {
     /// Checks `bytes` as a whole packet.
     ///
     /// # Errors
-    /// The first [`Refusal`] found, in the order of the fields; the tag is checked before anything that depends on a kind.
+    /// The first [`Refusal`] found, in the order of the fields; the tag is checked before anything that
+    /// depends on a kind.
     pub fn parse(bytes: &'a [u8]) -> Result<Packet<'a>, Refusal> {
         let length = bytes.len();
         if length > PACKET_MAX {
@@ -167,6 +168,7 @@ impl fmt::Display for Packet<'_> {
             (flags::UNFIT, "unfit"),
             (flags::READY, "ready"),
             (flags::DECIDED, "decided"),
+            (flags::WAITING, "waiting"),
         ] {
             if self.has(flag) {
                 write!(f, " ({word})")?;
@@ -222,8 +224,8 @@ pub struct Stamp {
     pub flags: u8,
 }
 
-/// Splits a datagram into its packets by their length fields. A capture shows as one datagram what the
-/// kernel was handed, or coalesced, as up to 64 packets. What does not begin like a packet comes out whole, last.
+/// Splits a datagram into its packets by their length fields. A capture shows as one datagram what the kernel
+/// was handed, or coalesced, as up to 64 packets. What does not begin like a packet comes out whole, last.
 pub fn split(datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = datagram;
     core::iter::from_fn(move || {

@@ -1,4 +1,5 @@
-//! One test per rule, through packets: what goes in is sealed and parsed, what comes out is read as it is printed.
+//! One test per rule, through packets: what goes in is sealed and parsed, what comes out is read as it is
+//! printed.
 
 use super::*;
 use crate::protocol::To;

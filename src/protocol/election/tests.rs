@@ -1,4 +1,5 @@
-//! Who should lead: fit before unfit, ready before lagging, low id before high; and who is taken for dead, when.
+//! Who should lead: fit before unfit, ready before lagging, low id before high; and who is taken for dead,
+//! when.
 
 use super::*;
 use crate::limits::MS;

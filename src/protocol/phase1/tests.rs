@@ -19,7 +19,8 @@ fn phase1(acceptors: u16, from: u64) -> Phase1 {
     phase1
 }
 
-/// What an acceptor answers: its page, how far it is complete, one past the highest instance that it accepted, and runs.
+/// What an acceptor answers: its page, how far it is complete, one past the highest instance that it
+/// accepted, and runs.
 struct Told<'a>(core::ops::Range<u64>, u64, u64, &'a [(core::ops::Range<u64>, Ballot)]);
 
 fn answer_in(phase1: &mut Phase1, ballot: Ballot, acceptor: usize, told: Told<'_>) -> Option<u64> {

@@ -62,8 +62,8 @@ impl Proposer {
             return;
         }
         if complete < self.window.history() {
-            // Between the two lie decided instances that no acceptor of the quorum knows decided, and that we do not hold
-            // any more. Running them once more gives the same values, and lets everybody know.
+            // Between the two lie decided instances that no acceptor of the quorum knows decided, and that we
+            // do not hold any more. Running them once more gives the same values, and lets everybody know.
             self.window.rewind(complete);
             self.prepare(now, complete, out);
             return;

@@ -107,7 +107,8 @@ impl Proposer {
         }
     }
 
-    /// Sends again at once what an acceptor must have missed: it voted for a later instance, not for this one.
+    /// Sends again at once what an acceptor must have missed: it voted for a later instance, not for this
+    /// one.
     pub(super) fn send_missed(&mut self, now: Nanos, out: &mut Outbox) {
         let frontier = self.window.frontier();
         let top = self.window.tally.top(self.ballot).min(self.sent_until).min(frontier + MISSED_SCAN);

@@ -48,8 +48,8 @@ impl Proposer {
         let decided_until = self.decided_until();
         let mut elsewhere = RangeSet::default();
         for range in RangeRecord::all(ranges) {
-            for instance in
-                range.first..range.until.min(decided_until).min(range.first.saturating_add(crate::limits::CATCH_UP_MAX))
+            for instance in range.first
+                ..range.until.min(decided_until).min(range.first.saturating_add(crate::limits::CATCH_UP_MAX))
             {
                 let Some((ballot, bytes)) = self.window.decided(instance) else {
                     if elsewhere.accepts(instance) {
@@ -57,8 +57,8 @@ impl Proposer {
                     }
                     continue;
                 };
-                // What a learner misses others may miss as well: all of them listen to their group. Who is far behind
-                // is served alone.
+                // What a learner misses others may miss as well: all of them listen to their group. Who is
+                // far behind is served alone.
                 let shared = packet.sender.role == Role::Learner && decided_until - instance < NEARLY;
                 let recently = self.window.sent(instance).is_some_and(|(at, _)| now.saturating_sub(at) < MS);
                 if self.repairs >= REPAIR_BURST || out.room() < 128 || shared && recently {

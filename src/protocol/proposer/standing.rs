@@ -86,12 +86,8 @@ impl Proposer {
         if !work {
             self.progress = now;
         }
-        if !self.unfit && now.saturating_sub(self.progress) >= self.setup.suspect {
-            self.unfit = true;
-            self.unfit_until = now + (self.setup.suspect << self.unfit_times.min(4));
-            self.unfit_times += 1;
-            out.notice(Notice::Unfit);
-            self.heartbeat(To::Group(Role::Proposer), 0, out);
+        if now.saturating_sub(self.progress) >= self.setup.suspect {
+            self.become_unfit(now, Notice::Unfit, out);
         }
         if self.unfit {
             if self.stage == Stage::Following {
@@ -110,8 +106,43 @@ impl Proposer {
         }
         // Decided, but nobody who is asked has it, and neither have we: a new ballot finds it again.
         let suspect = self.setup.suspect;
-        if self.leads() && self.orphans.iter().any(|orphan| orphan.again.saturating_sub(orphan.since) >= suspect) {
+        if self.leads()
+            && self.orphans.iter().any(|orphan| orphan.again.saturating_sub(orphan.since) >= suspect)
+        {
             self.follow(now, out);
+        }
+    }
+
+    fn become_unfit(&mut self, now: Nanos, why: Notice, out: &mut Outbox) {
+        if !core::mem::replace(&mut self.unfit, true) {
+            self.unfit_until = now + (self.setup.suspect << self.unfit_times.min(4));
+            self.unfit_times += 1;
+            out.notice(why);
+            self.heartbeat(To::Group(Role::Proposer), 0, out);
+        }
+    }
+
+    /// A follower hears a client that waits in vain. If we hear none at all, it is we who are deaf.
+    pub(super) fn clients_wait(&mut self, now: Nanos, out: &mut Outbox) {
+        if self.leads() && now.saturating_sub(self.submit_heard) >= self.setup.suspect {
+            self.become_unfit(now, Notice::Deaf, out);
+            if !self.should_lead() {
+                self.follow(now, out);
+            }
+        }
+    }
+
+    /// Looks whether the leader takes what a client submits within our hearing; if not for the suspicion
+    /// time, says so.
+    pub(super) fn watch_clients(&mut self, now: Nanos, out: &mut Outbox) {
+        let Some(waiting) = self.waiting else { return };
+        let session = self.sessions.get(waiting.client);
+        let taken = (session.incarnation, session.next) > (waiting.incarnation, waiting.number);
+        if taken || self.stage != Stage::Following || now.saturating_sub(waiting.again) >= self.setup.suspect
+        {
+            self.waiting = None;
+        } else if now.saturating_sub(waiting.since) >= self.setup.suspect {
+            self.heartbeat(To::Group(Role::Proposer), flags::WAITING, out);
         }
     }
 

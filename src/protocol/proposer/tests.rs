@@ -153,7 +153,8 @@ impl Bench {
     }
 }
 
-// ---------------------------------------------------------------------- phase 1 [Lamport01 §2.2, phase 1 (a)]
+// ---------------------------------------------------------------------- phase 1 [Lamport01 §2.2, phase 1
+// (a)]
 
 #[test]
 fn a_proposer_that_hears_no_other_campaigns_after_a_moment() {

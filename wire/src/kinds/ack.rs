@@ -9,8 +9,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// How many entries after the first missing one an [`AckRecord`] can acknowledge.
 pub const BEYOND_BITS: usize = 256;
 
-/// Leader → clients, followed by an [`AckRecord`] per session. Without records it announces the leader. Without the LEADING
-/// flag, and without records, a proposer that would lead tells why it does not yet.
+/// Leader → clients, followed by an [`AckRecord`] per session. Without records it announces the leader.
+/// Without the LEADING flag, and without records, a proposer that would lead tells why it does not yet.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Ack {

@@ -22,8 +22,8 @@ body!(CatchUp = 8 bytes);
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Fetch {
-    /// With a ballot: what was accepted, whether known decided or not, by an acceptor that has promised this ballot.
-    /// Without: only what is known decided.
+    /// With a ballot: what was accepted, whether known decided or not, by an acceptor that has promised this
+    /// ballot. Without: only what is known decided.
     pub ballot: BallotField,
     pub address: [u8; 4],
     pub port: U16,

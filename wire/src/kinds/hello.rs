@@ -6,12 +6,12 @@ use core::fmt;
 use zerocopy::byteorder::big_endian::U64;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// Sent to the group of one's own role at start and with every heartbeat. A process that hears a later start under
-/// its own id answers, naming that start; the later one, named, ends. (It must be named: a delayed packet of a
-/// dead predecessor must not end its successor.)
+/// Sent to the group of one's own role at start and with every heartbeat. A process that hears a later start
+/// under its own id answers, naming that start; the later one, named, ends. (It must be named: a delayed
+/// packet of a dead predecessor must not end its successor.)
 ///
-/// With the ASK flag to the acceptors' group it asks for their votes at once; a learner's or a proposer's ASK in its own
-/// group asks the leader for the watermark.
+/// With the ASK flag to the acceptors' group it asks for their votes at once; a learner's or a proposer's ASK
+/// in its own group asks the leader for the watermark.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Hello {

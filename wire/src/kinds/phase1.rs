@@ -21,8 +21,8 @@ pub struct Phase1a {
 
 body!(Phase1a = 24 bytes);
 
-/// Acceptor → the proposer that asked. One page of what it accepted, as [`Run`]s of instances accepted in one ballot;
-/// the payloads are asked for apart, for the proposer usually holds them.
+/// Acceptor → the proposer that asked. One page of what it accepted, as [`Run`]s of instances accepted in one
+/// ballot; the payloads are asked for apart, for the proposer usually holds them.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Phase1b {

@@ -8,11 +8,11 @@ use core::fmt;
 use zerocopy::byteorder::big_endian::{U16, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// Leader → acceptors, learners and proposers; followed by the batch. The one packet that carries a payload to
-/// everybody [RingPaxos §3].
+/// Leader → acceptors, learners and proposers; followed by the batch. The one packet that carries a payload
+/// to everybody [RingPaxos §3].
 ///
-/// Its ballot is (round, sender id, sender incarnation): nobody but the owner of a ballot may propose in it, so the
-/// header already holds the rest.
+/// Its ballot is (round, sender id, sender incarnation): nobody but the owner of a ballot may propose in it,
+/// so the header already holds the rest.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Phase2a {
@@ -26,8 +26,8 @@ pub struct Phase2a {
 
 body!(Phase2a = 24 bytes);
 
-/// Acceptor → learners and proposers. All that it accepted in its ballot and does not know decided, as ranges; so a
-/// later 2b makes up for a lost one.
+/// Acceptor → learners and proposers. All that it accepted in its ballot and does not know decided, as
+/// ranges; so a later 2b makes up for a lost one.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Phase2b {

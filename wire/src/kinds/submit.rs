@@ -6,7 +6,8 @@ use core::fmt;
 use zerocopy::byteorder::big_endian::U64;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// Client → proposers. The session is the header's (id, incarnation). Followed by the entry's bytes, at least one.
+/// Client → proposers. The session is the header's (id, incarnation). Followed by the entry's bytes, at least
+/// one.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Submit {

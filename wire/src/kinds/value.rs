@@ -6,8 +6,8 @@ use core::fmt;
 use zerocopy::byteorder::big_endian::U64;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// Proposer or acceptor → who asked, or the learners' group when several miss it; followed by the batch. With the DECIDED
-/// flag the batch is what the instance decided; without it, what the sender accepted in `ballot`.
+/// Proposer or acceptor → who asked, or the learners' group when several miss it; followed by the batch. With
+/// the DECIDED flag the batch is what the instance decided; without it, what the sender accepted in `ballot`.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Value {

@@ -6,8 +6,9 @@ use core::fmt;
 use zerocopy::byteorder::big_endian::U64;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// Leader → acceptors, learners and proposers, right after the last decision and with every heartbeat, so that the tail
-/// of the log cannot be lost unnoticed. With the ASK flag, receivers report at once how far they have read.
+/// Leader → acceptors, learners and proposers, right after the last decision and with every heartbeat, so
+/// that the tail of the log cannot be lost unnoticed. With the ASK flag, receivers report at once how far
+/// they have read.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Watermark {

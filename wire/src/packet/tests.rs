@@ -1,4 +1,5 @@
-//! Golden packets: every kind at least once, printed and byte for byte, against `golden.txt`; and what must be refused.
+//! Golden packets: every kind at least once, printed and byte for byte, against `golden.txt`; and what must
+//! be refused.
 
 use super::*;
 use crate::kinds::ack::Status;
@@ -67,7 +68,7 @@ fn examples() -> Vec<Vec<u8>> {
         ),
         sealed(
             proposer,
-            flags::UNFIT | flags::ASK,
+            flags::UNFIT | flags::ASK | flags::WAITING,
             &Heartbeat { ballot: Ballot::ZERO.into(), decided_until: 0.into() },
             &[],
         ),
