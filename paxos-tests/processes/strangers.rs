@@ -9,7 +9,8 @@ fn of_two_processes_with_one_id_the_newer_ends_with_a_sentence_and_the_older_goe
     let cluster = Cluster::quick();
     let (mut acceptors, mut proposers) = cluster.servers();
     let mut learners = cluster.learners([1, 2]);
-    let open = |id: &str| cluster.run(&["client", id], cluster.conf(), &[], Stdio::piped());
+    // A client says that it serves only to who asks.
+    let open = |id: &str| cluster.run(&["client", id], cluster.conf(), &["-v"], Stdio::piped());
     let mut client = open("4");
     for older in acceptors.iter_mut().chain(&mut proposers).chain(&mut learners).chain([&mut client]) {
         older.serves();
