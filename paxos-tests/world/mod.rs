@@ -10,7 +10,7 @@ mod script;
 mod stream;
 
 pub use chance::Chance;
-pub use random_script::random_script;
+pub use random_script::{random_script, struggle};
 
 use checker::Checker;
 use core::cmp::Reverse;

@@ -205,11 +205,6 @@ impl Flow {
         least
     }
 
-    /// Whether somebody has not read all that was sent.
-    pub fn unread(&self) -> bool {
-        self.receivers.iter().any(|receiver| !receiver.left && receiver.read_until < self.sent_until)
-    }
-
     /// How often the leader looks again when nobody says anything.
     pub const AGAIN: Nanos = 5 * MS;
 }
