@@ -106,6 +106,8 @@ pub struct Flow {
     sent_until: u64,
     first: u64,
     suspect: Nanos,
+    /// Of the sender itself: what it takes the room of receivers for while it knows none.
+    own_space: u32,
 }
 
 impl Flow {
@@ -118,7 +120,13 @@ impl Flow {
             sent_until: 0,
             first: 0,
             suspect,
+            own_space: u32::MAX,
         }
+    }
+
+    /// What this process's own receive buffers hold.
+    pub fn own_space(&mut self, space: u32) {
+        self.own_space = space;
     }
 
     /// A new ballot begins to send with this instance.
@@ -166,7 +174,11 @@ impl Flow {
             (receiver.incarnation, receiver.drops) = (sender.incarnation, drops);
             receiver.read_until = self.sent_until;
         }
-        if receiver.drops != drops {
+        let dropped = drops.wrapping_sub(receiver.drops);
+        if dropped > u32::MAX / 2 {
+            return; // an older word than the last
+        }
+        if dropped > 0 {
             receiver.share = (receiver.share / 2).max(2);
         } else if read_until > receiver.read_until {
             receiver.share = (receiver.share + 1).min(16);
@@ -185,6 +197,9 @@ impl Flow {
     pub fn credit(&mut self, now: Nanos, out: &mut Outbox) -> u64 {
         let (sent, sent_until, suspect) = (self.sent, self.sent_until, self.suspect);
         self.receivers.retain(|receiver| now.saturating_sub(receiver.heard) < suspect);
+        if self.receivers.is_empty() {
+            return share(self.own_space).saturating_sub(self.sent);
+        }
         let mut least = u64::MAX;
         for receiver in &mut self.receivers {
             if receiver.left {

@@ -296,14 +296,19 @@ impl Proposer {
         let Body::Phase2b(body, ranges) = packet.body else { return };
         let Some(acceptor) = self.acceptors.index(packet.sender.id) else { return };
         let (ballot, complete_until) = (body.ballot.get(), body.complete_until.get());
+        if !ballot.follows(self.highest) {
+            return; // nobody honest could have come to it
+        }
         self.seen[acceptor] = Some(Seen { heard: now, address: from, complete_until });
         self.outranked(now, ballot, out);
         let stamp = (packet.sender.incarnation, packet.header.sequence());
         self.window.tally.vote(acceptor, stamp, ballot, RangeRecord::all(ranges));
         self.window.watermark(ballot, body.decided_until.get());
         self.window.heard(complete_until);
-        if self.stage == Stage::Leading && ballot == self.ballot {
+        if self.stage != Stage::Following && ballot == self.ballot {
             self.flow.heard(now, packet.sender, &body.room, out);
+        }
+        if self.stage == Stage::Leading && ballot == self.ballot {
             self.measure(now);
         }
     }
@@ -380,6 +385,9 @@ impl Process for Proposer {
             Body::Phase2b(..) => self.voted(now, from, packet, out),
             Body::Phase2a(body, batch) => {
                 let (ballot, instance) = (body.ballot(packet.sender), body.instance.get());
+                if !ballot.follows(self.highest) {
+                    return;
+                }
                 self.outranked(now, ballot, out);
                 self.led(ballot, from, out);
                 self.reader.read(ballot, instance, packet.header.length.get().into());
@@ -388,6 +396,9 @@ impl Process for Proposer {
             }
             Body::Watermark(body) => {
                 let ballot = body.ballot.get();
+                if !ballot.follows(self.highest) {
+                    return;
+                }
                 self.outranked(now, ballot, out);
                 self.led(ballot, from, out);
                 self.window.watermark(ballot, body.decided_until.get());
@@ -422,6 +433,9 @@ impl Process for Proposer {
             }
             Body::Value(body, batch) => {
                 let (instance, ballot) = (body.instance.get(), body.ballot.get());
+                if !ballot.follows(self.highest) {
+                    return;
+                }
                 if packet.has(flags::DECIDED) {
                     self.outranked(now, ballot, out);
                     // Of what we have not proposed yet, nothing of our ballot or a lower one can be decided.
@@ -517,6 +531,7 @@ impl Process for Proposer {
 
     fn receive_space(&mut self, space: u32, drops: u32) {
         self.space = space;
+        self.flow.own_space(space);
         self.catch_up.space(space, self.setup.layout.packet);
         self.reader.receive_space(space, drops);
     }

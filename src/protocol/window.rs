@@ -188,8 +188,8 @@ impl Window {
 
     /// Notes a leader's watermark. Only that of the highest ballot counts for deciding.
     pub fn watermark(&mut self, ballot: Ballot, decided_until: u64) {
-        if ballot < self.watermark.0 {
-            return; // whoever leads now knows better
+        if ballot < self.watermark.0 || !ballot.follows(self.watermark.0) {
+            return; // whoever leads now knows better; and nobody honest comes to such a ballot
         }
         self.known = self.known.max(decided_until);
         let until =
