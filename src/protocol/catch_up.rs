@@ -1,7 +1,7 @@
 //! When to ask for what is missing.
 //!
 //! A gap waits for a random moment before it is asked about: the packet may only be late, and another's
-//! request may bring the repair for all [RFC5401 §2]. An unanswered request is repeated ever more slowly; an
+//! request may bring the repair for all (RFC 5401 §2). An unanswered request is repeated ever more slowly; an
 //! answered one is followed by the next at once, as long as the gap is long.
 
 use super::random::Random;

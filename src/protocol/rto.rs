@@ -1,4 +1,4 @@
-//! Retransmission timeouts [RFC6298].
+//! Retransmission timeouts, by RFC 6298 (§2, §5).
 
 use super::Nanos;
 use crate::limits::MS;
@@ -19,7 +19,7 @@ impl Rto {
         Rto { smoothed: None, variation: 0, doublings: 0, min, max }
     }
 
-    /// A round trip was measured on something that was sent once [Karn].
+    /// A round trip was measured on something that was sent once (RFC 6298 §3: Karn).
     pub fn measured(&mut self, round_trip: Nanos) {
         match self.smoothed {
             None => (self.smoothed, self.variation) = (Some(round_trip), round_trip / 2),

@@ -8,7 +8,7 @@ use core::net::{Ipv4Addr, SocketAddrV4};
 use zerocopy::byteorder::big_endian::{U16, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// Learner, acceptor or follower → proposers; followed by the ranges that are missing [RFC5401 §2].
+/// Learner, acceptor or follower → proposers; followed by the ranges that are missing (RFC 5401 §2).
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct CatchUp {
