@@ -40,8 +40,7 @@ use std::time::Duration;
 pub use diagnostics::Diagnostics;
 use key::{Key, Written};
 
-/// The most acceptors a cluster may have.
-pub const ACCEPTORS_MAX: usize = 15;
+pub use crate::limits::ACCEPTORS_MAX;
 
 const ACCEPTOR_IDS_DEFAULT: [u16; 3] = [1, 2, 3];
 

@@ -14,7 +14,7 @@ use polling::{Event, Events, PollMode, Poller};
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -483,6 +483,5 @@ fn signals() -> io::Result<UnixStream> {
         signal_hook::flag::register(signal, Arc::clone(&seen))?;
         signal_hook::low_level::pipe::register(signal, write.try_clone()?)?;
     }
-    debug_assert!(read.as_raw_fd() >= 0);
     Ok(read)
 }

@@ -154,13 +154,19 @@ impl Acceptor {
         match self.store.put(instance, ballot, batch, decided) {
             Ok(()) if decided => self.completed(),
             Ok(()) => assert!(self.votes.insert(instance), "room was looked for before"),
-            Err(Refused::Full) => {
+            Err(why) => self.not_stored(instance, why, out),
+        }
+    }
+
+    fn not_stored(&mut self, instance: u64, why: Refused, out: &mut Outbox) {
+        match why {
+            Refused::Full => {
                 if !core::mem::replace(&mut self.full, true) {
                     out.notice(Notice::Full);
                 }
             }
-            Err(Refused::Late) => {}
-            Err(Refused::Conflict) => self.conflict = Some(instance),
+            Refused::Late => {} // only ever said of a proposal, never of a decision
+            Refused::Conflict => self.conflict = Some(instance),
         }
     }
 
@@ -210,12 +216,7 @@ impl Acceptor {
         self.promise(ballot.max(self.promised));
         match self.store.put(instance, ballot, batch, true) {
             Ok(()) => self.completed(),
-            Err(Refused::Late | Refused::Conflict) => self.conflict = Some(instance),
-            Err(Refused::Full) => {
-                if !core::mem::replace(&mut self.full, true) {
-                    out.notice(Notice::Full);
-                }
-            }
+            Err(why) => self.not_stored(instance, why, out),
         }
     }
 
