@@ -14,6 +14,7 @@
 pub mod cli;
 pub mod conf;
 pub mod engine;
+pub mod journal;
 
 pub mod limits;
 pub mod protocol;

@@ -271,6 +271,7 @@ impl Forge {
             until: until.into(),
             complete_until: random.one_of(&[0, 1]).into(),
             top: far.into(),
+            ..Phase1b::new_zeroed()
         };
         let run = wire::Run {
             first: from.into(),

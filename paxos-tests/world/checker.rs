@@ -70,7 +70,7 @@ impl Checker {
                 self.claims(packet, body.decided_until.get());
                 self.claims(packet, body.complete_until.get());
             }
-            Body::Phase1b(body, _) => self.claims(packet, body.complete_until.get()),
+            Body::Phase1b(body, ..) => self.claims(packet, body.complete_until.get()),
             Body::Watermark(body) => self.claims(packet, body.decided_until.get()),
             Body::Heartbeat(body) => self.claims(packet, body.decided_until.get()),
             Body::CatchUp(body, _) => self.claims(packet, body.have_until.get()),
@@ -97,6 +97,7 @@ impl Checker {
             }
             Body::Nack(body) => assert!(body.refused.get() < body.promised.get(), "{packet}"),
             Body::Hello(_) | Body::Submit(..) | Body::Phase1a(_) | Body::Fetch(..) => {}
+            Body::Join(_) | Body::Helped(..) | Body::Found(..) => {}
         }
     }
 

@@ -118,6 +118,10 @@ impl Acceptor {
             until: until.into(),
             complete_until: self.complete.into(),
             top: self.store.top().into(),
+            life: self.setup.me.incarnation.into(),
+            blind_until: 0.into(),
+            lives: 0.into(),
+            reserved: [0; 6],
         };
         out.send(To::Peer(from), &body, &[runs.as_bytes()]);
     }

@@ -1,6 +1,7 @@
 //! The only way out of a role: packets, timers, delivered values, notices, the wish to stop.
 
 use super::{Nanos, TIMERS};
+use crate::journal::Frame;
 use crate::limits::{OUTBOX_BYTES, OUTBOX_PACKETS, OUTPUT_TURN};
 use core::fmt;
 use core::net::SocketAddrV4;
@@ -98,7 +99,11 @@ pub struct Queued {
 pub struct Outbox {
     layout: Layout,
     me: Sender,
+    /// The life of the log that stands in every header.
+    log: u32,
     sequence: u64,
+    /// What must be durable before the packets leave. `None`: nothing is kept.
+    journal: Option<Frame>,
     bytes: Box<[u8]>,
     used: usize,
     packets: Vec<Queued>,
@@ -117,7 +122,9 @@ impl Outbox {
         Outbox {
             layout,
             me,
+            log: 0,
             sequence: 0,
+            journal: None,
             bytes: vec![0; OUTBOX_BYTES].into_boxed_slice(),
             used: 0,
             packets: Vec::with_capacity(OUTBOX_PACKETS),
@@ -131,6 +138,27 @@ impl Outbox {
         }
     }
 
+    /// An outbox of a process that keeps a log on a disk.
+    pub fn durable(mut self) -> Outbox {
+        self.journal = Some(Frame::default());
+        self
+    }
+
+    /// Whether this process keeps a log on a disk.
+    pub fn is_durable(&self) -> bool {
+        self.journal.is_some()
+    }
+
+    /// Where to note what must be durable before this turn's packets leave; `None` when nothing is kept.
+    pub fn journal(&mut self) -> Option<&mut Frame> {
+        self.journal.as_mut()
+    }
+
+    /// Names the log that every packet belongs to from now on.
+    pub fn set_log(&mut self, log: u32) {
+        self.log = log;
+    }
+
     /// Queues a packet: `body` and the pieces of its tail.
     pub fn send<B: FixedBody>(&mut self, to: To, body: &B, tail: &[&[u8]]) {
         self.send_flagged(to, 0, body, tail);
@@ -142,7 +170,7 @@ impl Outbox {
             self.overflowed += 1;
             return;
         }
-        let stamp = Stamp { sequence: self.sequence, log: 0, flags };
+        let stamp = Stamp { sequence: self.sequence, log: self.log, flags };
         let length = wire::seal(&mut self.bytes[self.used..], self.layout, self.me, stamp, body, tail);
         self.sequence += 1;
         self.packets.push(Queued { to, at: self.used as u32, length: length as u16 });
@@ -188,6 +216,25 @@ impl Outbox {
     }
 
     // What follows is for whoever drives the role.
+
+    /// Ends a turn in the only order that is safe: what must not be forgotten is durable before any packet
+    /// that says so leaves (invariant 4). When `persist` fails nothing leaves.
+    ///
+    /// # Errors
+    /// That of `persist`.
+    pub fn persist_then_send<E>(
+        &mut self,
+        persist: impl FnOnce(&mut Frame) -> Result<(), E>,
+        send: impl FnOnce(&Outbox),
+    ) -> Result<(), E> {
+        if let Some(frame) = self.journal.as_mut().filter(|frame| frame.wanted()) {
+            persist(frame)?;
+            frame.clear();
+        }
+        send(self);
+        self.sent();
+        Ok(())
+    }
 
     /// The queued packets, in order, as runs: packets to one destination, equally long but for the last,
     /// which may be shorter; each run is contiguous.

@@ -418,7 +418,7 @@ impl Process for Proposer {
                 }
             }
             Body::Phase1a(body) => self.heard_of(body.ballot.get()),
-            Body::Phase1b(body, runs) => {
+            Body::Phase1b(body, _lives, runs) => {
                 let Some(acceptor) = self.acceptors.index(packet.sender.id) else { return };
                 let complete_until = body.complete_until.get();
                 self.seen[acceptor] = Some(Seen { heard: now, address: from, complete_until });

@@ -7,6 +7,7 @@ pub mod hello;
 pub mod nack;
 pub mod phase1;
 pub mod phase2;
+pub mod rejoin;
 pub mod report;
 pub mod submit;
 pub mod value;
@@ -34,10 +35,13 @@ pub enum Kind {
     Fetch = 12,
     Value = 13,
     Report = 14,
+    Join = 15,
+    Helped = 16,
+    Found = 17,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 14] = [
+    pub const ALL: [Kind; 17] = [
         Kind::Hello,
         Kind::Submit,
         Kind::Ack,
@@ -52,6 +56,9 @@ impl Kind {
         Kind::Fetch,
         Kind::Value,
         Kind::Report,
+        Kind::Join,
+        Kind::Helped,
+        Kind::Found,
     ];
 
     pub fn from_wire(number: u8) -> Option<Kind> {
@@ -75,6 +82,9 @@ impl Kind {
             Kind::Fetch => "fetch",
             Kind::Value => "value",
             Kind::Report => "report",
+            Kind::Join => "join",
+            Kind::Helped => "helped",
+            Kind::Found => "found",
         }
     }
 
@@ -86,6 +96,7 @@ impl Kind {
             Kind::Ack | Kind::Phase1a | Kind::Phase2a => matches!(role, Role::Proposer),
             Kind::Heartbeat | Kind::Watermark => matches!(role, Role::Proposer),
             Kind::Phase1b | Kind::Phase2b | Kind::Nack => matches!(role, Role::Acceptor),
+            Kind::Join | Kind::Helped | Kind::Found => matches!(role, Role::Acceptor),
             Kind::CatchUp => matches!(role, Role::Proposer | Role::Acceptor | Role::Learner),
             Kind::Fetch => matches!(role, Role::Proposer),
             Kind::Value => matches!(role, Role::Proposer | Role::Acceptor),
@@ -101,6 +112,8 @@ impl Kind {
             Kind::Heartbeat => flags::ASK | flags::LEADING | flags::UNFIT | flags::READY | flags::WAITING,
             Kind::Watermark => flags::ASK,
             Kind::Value => flags::DECIDED,
+            Kind::Phase2b | Kind::Nack => flags::FENCE,
+            Kind::Join => flags::DURABLE,
             _ => 0,
         }
     }
@@ -126,6 +139,10 @@ pub mod flags {
     pub const DECIDED: u8 = 16;
     /// Heartbeat: the sender hears a client whose entries the leader does not take.
     pub const WAITING: u8 = 32;
+    /// 2b, nack: the promised ballot is one that an acceptor asked for to join; nobody leads it.
+    pub const FENCE: u8 = 64;
+    /// Join: the sender keeps what it accepts on a disk.
+    pub const DURABLE: u8 = 128;
 }
 
 /// The fixed body of a kind. What may follow it is the kind's tail.
@@ -179,6 +196,6 @@ mod tests {
             assert_eq!(Kind::from_wire(kind as u8), Some(kind));
         }
         assert_eq!(Kind::from_wire(0), None);
-        assert_eq!(Kind::from_wire(15), None);
+        assert_eq!(Kind::from_wire(18), None);
     }
 }

@@ -33,6 +33,7 @@ pub use kinds::hello::Hello;
 pub use kinds::nack::Nack;
 pub use kinds::phase1::{Phase1a, Phase1b, RUNS_MAX, Run};
 pub use kinds::phase2::{Phase2a, Phase2b};
+pub use kinds::rejoin::{Found, Helped, Join, Member};
 pub use kinds::report::{Report, Room};
 pub use kinds::submit::Submit;
 pub use kinds::value::Value;
@@ -41,3 +42,6 @@ pub use kinds::{FixedBody, Kind, flags, report};
 pub use packet::{Body, Layout, PACKET_MAX, PACKET_MIN, Packet, Stamp, batch_room, entry_room, seal, split};
 pub use ranges::{RANGES_MAX, Range, RangeRecord};
 pub use refusal::Refusal;
+
+/// How many acceptors a packet can tell the lives of.
+pub const LIVES_MAX: usize = 15;

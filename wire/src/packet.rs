@@ -8,16 +8,18 @@ use crate::kinds::hello::Hello;
 use crate::kinds::nack::Nack;
 use crate::kinds::phase1::{Phase1a, Phase1b, RUNS_MAX, Run};
 use crate::kinds::phase2::{Phase2a, Phase2b};
+use crate::kinds::rejoin::{Found, Helped, Join, Member};
 use crate::kinds::report::Report;
 use crate::kinds::submit::Submit;
 use crate::kinds::value::Value;
 use crate::kinds::watermark::Watermark;
 use crate::kinds::{FixedBody, Kind, flags};
 use crate::{
-    Batch, ENTRY_OVERHEAD, HEADER_LEN, Header, MAGIC, RANGES_MAX, RangeRecord, Refusal, Role, Sender,
-    VERSION, tag,
+    Batch, ENTRY_OVERHEAD, HEADER_LEN, Header, LIVES_MAX, MAGIC, RANGES_MAX, RangeRecord, Refusal, Role,
+    Sender, VERSION, tag,
 };
 use core::fmt;
+use zerocopy::byteorder::big_endian::U64;
 use zerocopy::{FromBytes, IntoBytes};
 
 /// The longest packet of all, bytes: `mtu 9216` less IP and UDP headers.
@@ -27,7 +29,10 @@ pub const PACKET_MIN: usize = 1280 - 28;
 
 const _: () =
     assert!(HEADER_LEN + size_of::<Phase2b>() + RANGES_MAX * size_of::<RangeRecord>() <= PACKET_MIN);
-const _: () = assert!(HEADER_LEN + size_of::<Phase1b>() + RUNS_MAX * size_of::<Run>() <= PACKET_MIN);
+const _: () = assert!(
+    HEADER_LEN + size_of::<Phase1b>() + LIVES_MAX * size_of::<U64>() + RUNS_MAX * size_of::<Run>()
+        <= PACKET_MIN
+);
 // A batch that was proposed must fit a repair, too: the same batch travels in 2a and in value packets.
 const _: () = assert!(size_of::<Phase2a>() == size_of::<Value>());
 
@@ -57,7 +62,8 @@ pub enum Body<'a> {
     Submit(&'a Submit, &'a [u8]),
     Ack(&'a Ack, &'a [AckRecord]),
     Phase1a(&'a Phase1a),
-    Phase1b(&'a Phase1b, &'a [Run]),
+    /// With the lives that the sender knows of, and the page.
+    Phase1b(&'a Phase1b, &'a [U64], &'a [Run]),
     Phase2a(&'a Phase2a, Batch<'a>),
     Phase2b(&'a Phase2b, &'a [RangeRecord]),
     Nack(&'a Nack),
@@ -67,6 +73,9 @@ pub enum Body<'a> {
     Fetch(&'a Fetch, &'a [RangeRecord]),
     Value(&'a Value, Batch<'a>),
     Report(&'a Report),
+    Join(&'a Join),
+    Helped(&'a Helped, &'a [U64]),
+    Found(&'a Found, &'a [Member]),
 }
 
 /// A packet that passed every check.
@@ -128,7 +137,9 @@ impl<'a> Body<'a> {
             Kind::Submit => Submit::parse(bytes).map(|(body, piece)| Body::Submit(body, piece))?,
             Kind::Ack => Ack::parse(bytes).map(|(body, acks)| Body::Ack(body, acks))?,
             Kind::Phase1a => Body::Phase1a(Phase1a::parse(bytes)?),
-            Kind::Phase1b => Phase1b::parse(bytes).map(|(body, runs)| Body::Phase1b(body, runs))?,
+            Kind::Phase1b => {
+                Phase1b::parse(bytes).map(|(body, lives, runs)| Body::Phase1b(body, lives, runs))?
+            }
             Kind::Phase2a => Phase2a::parse(bytes).map(|(body, batch)| Body::Phase2a(body, batch))?,
             Kind::Phase2b => Phase2b::parse(bytes).map(|(body, ranges)| Body::Phase2b(body, ranges))?,
             Kind::Nack => Body::Nack(Nack::parse(bytes)?),
@@ -138,6 +149,9 @@ impl<'a> Body<'a> {
             Kind::Fetch => Fetch::parse(bytes).map(|(body, ranges)| Body::Fetch(body, ranges))?,
             Kind::Value => Value::parse(bytes).map(|(body, batch)| Body::Value(body, batch))?,
             Kind::Report => Body::Report(Report::parse(bytes)?),
+            Kind::Join => Body::Join(Join::parse(bytes)?),
+            Kind::Helped => Helped::parse(bytes).map(|(body, lives)| Body::Helped(body, lives))?,
+            Kind::Found => Found::parse(bytes).map(|(body, members)| Body::Found(body, members))?,
         })
     }
 }
@@ -151,7 +165,7 @@ impl fmt::Display for Packet<'_> {
             Body::Submit(body, piece) => body.print(f, piece),
             Body::Ack(body, acks) => body.print(f, acks),
             Body::Phase1a(body) => write!(f, "{body}"),
-            Body::Phase1b(body, runs) => body.print(f, runs),
+            Body::Phase1b(body, lives, runs) => body.print(f, lives, runs),
             Body::Phase2a(body, batch) => body.print(f, self.sender, batch),
             Body::Phase2b(body, ranges) => body.print(f, ranges),
             Body::Nack(body) => write!(f, "{body}"),
@@ -161,6 +175,9 @@ impl fmt::Display for Packet<'_> {
             Body::Fetch(body, ranges) => body.print(f, ranges),
             Body::Value(body, batch) => body.print(f, batch),
             Body::Report(body) => write!(f, "{body}"),
+            Body::Join(body) => write!(f, "{body}"),
+            Body::Helped(body, lives) => body.print(f, lives),
+            Body::Found(body, members) => body.print(f, self.header.log.get(), members),
         }?;
         for (flag, word) in [
             (flags::ASK, "ask"),
@@ -169,6 +186,8 @@ impl fmt::Display for Packet<'_> {
             (flags::READY, "ready"),
             (flags::DECIDED, "decided"),
             (flags::WAITING, "waiting"),
+            (flags::FENCE, "fence"),
+            (flags::DURABLE, "durable"),
         ] {
             if self.has(flag) {
                 write!(f, " ({word})")?;

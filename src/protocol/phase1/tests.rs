@@ -3,6 +3,7 @@
 use super::*;
 use core::net::Ipv4Addr;
 use wire::Range;
+use zerocopy::FromZeros;
 
 const B1: Ballot = Ballot::new(1, 1, 1);
 const B2: Ballot = Ballot::new(2, 2, 2);
@@ -31,6 +32,7 @@ fn answer_in(phase1: &mut Phase1, ballot: Ballot, acceptor: usize, told: Told<'_
         until: page.end.into(),
         complete_until: complete_until.into(),
         top: top.into(),
+        ..Phase1b::new_zeroed()
     };
     let runs: Vec<Run> =
         runs.iter().map(|(r, ballot)| Run::new(Range::new(r.start, r.end), *ballot)).collect();

@@ -5,6 +5,7 @@ use crate::protocol::TIMERS;
 use core::net::Ipv4Addr;
 use wire::report::Room;
 use wire::{FixedBody, Layout, Nack, Phase1b, Phase2b, Run, Sender, Stamp, Submit};
+use zerocopy::FromZeros;
 
 const LAYOUT: Layout = Layout { packet: 1472, cluster: 5 };
 const SUSPECT: Nanos = 5_000 * MS;
@@ -89,6 +90,7 @@ impl Bench {
             until: page.end.into(),
             complete_until: complete.into(),
             top: page.end.into(),
+            ..Phase1b::new_zeroed()
         };
         let runs: Vec<Run> =
             runs.iter().map(|(at, ballot)| Run::new(Range::new(*at, at + 1), *ballot)).collect();

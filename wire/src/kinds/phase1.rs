@@ -1,13 +1,13 @@
 //! Phase 1: a proposer asks for promises and for what was accepted before [Lamport01 §2.2, §3].
 
 use super::{body, demand, fixed, nothing_after, records};
-use crate::{Ballot, BallotField, Range, Refusal};
+use crate::{Ballot, BallotField, LIVES_MAX, Range, Refusal};
 use core::fmt;
-use zerocopy::byteorder::big_endian::{U32, U64};
+use zerocopy::byteorder::big_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// How many [`Run`]s a page of 1b carries at the most: they fit the smallest packet.
-pub const RUNS_MAX: usize = 40;
+pub const RUNS_MAX: usize = 36;
 
 /// Proposer → acceptors. Once per ballot for all instances from `from` on; again with a higher `from` it
 /// asks for the next page.
@@ -23,6 +23,9 @@ body!(Phase1a = 24 bytes);
 
 /// Acceptor → the proposer that asked. One page of what it accepted, as [`Run`]s of instances accepted in one
 /// ballot; the payloads are asked for apart, for the proposer usually holds them.
+///
+/// Before the runs stand the *lives* of all acceptors that the sender knows of, in the order of their ids: an
+/// answer of a life that another answer of the quorum knows to be over does not count [DISC17 §3].
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Phase1b {
@@ -33,11 +36,18 @@ pub struct Phase1b {
     pub until: U64,
     /// The acceptor holds every instance below, and knows it decided.
     pub complete_until: U64,
-    /// One past the highest instance accepted.
+    /// One past the highest instance accepted, or that may have been accepted in a former life.
     pub top: U64,
+    /// Which memory the sender speaks from.
+    pub life: U64,
+    /// The sender has forgotten what it accepted below: its answer counts for no instance below.
+    pub blind_until: U64,
+    /// How many lives follow.
+    pub lives: U16,
+    pub reserved: [u8; 6],
 }
 
-body!(Phase1b = 48 bytes);
+body!(Phase1b = 72 bytes);
 
 /// Consecutive instances accepted in one ballot.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -49,6 +59,14 @@ pub struct Run {
 }
 
 const _: () = assert!(size_of::<Run>() == 28);
+
+/// ` of 1a,2b,0`: the lives that a packet tells of, in the order of the acceptors' ids.
+pub(crate) fn print_lives(f: &mut fmt::Formatter<'_>, lives: &[U64]) -> fmt::Result {
+    for (at, life) in lives.iter().enumerate() {
+        write!(f, "{}{life:x}", if at == 0 { " of " } else { "," })?;
+    }
+    Ok(())
+}
 
 impl Run {
     pub fn new(range: Range, ballot: Ballot) -> Run {
@@ -77,8 +95,14 @@ impl fmt::Display for Phase1a {
 }
 
 impl Phase1b {
-    pub(crate) fn parse(bytes: &[u8]) -> Result<(&Phase1b, &[Run]), Refusal> {
+    #[allow(clippy::type_complexity)] // the three parts of the packet
+    pub(crate) fn parse(bytes: &[u8]) -> Result<(&Phase1b, &[U64], &[Run]), Refusal> {
         let (body, tail) = fixed::<Phase1b>(bytes, "1b")?;
+        demand(body.reserved == [0; 6], "reserved bits of a 1b")?;
+        let lives = usize::from(body.lives.get());
+        demand(lives <= LIVES_MAX, "more lives than acceptors")?;
+        let (lives, tail) = tail.split_at_checked(lives * size_of::<U64>()).ok_or(Refusal::Body("1b"))?;
+        let lives = records::<U64>(lives, "1b")?;
         let runs = records::<Run>(tail, "1b")?;
         demand(runs.len() <= RUNS_MAX, "too many runs in a page")?;
         demand(body.from <= body.until, "a page that ends before it begins")?;
@@ -94,12 +118,18 @@ impl Phase1b {
             end <= body.until.get() && end <= body.top.get().max(body.from.get()),
             "runs beyond their page",
         )?;
-        Ok((body, runs))
+        Ok((body, lives, runs))
     }
 
-    pub(crate) fn print(&self, f: &mut fmt::Formatter<'_>, runs: &[Run]) -> fmt::Result {
+    pub(crate) fn print(&self, f: &mut fmt::Formatter<'_>, lives: &[U64], runs: &[Run]) -> fmt::Result {
         let page = Range { first: self.from.get(), until: self.until.get() };
-        write!(f, " {} page {page} complete<{} top {}:", self.ballot.get(), self.complete_until, self.top)?;
+        write!(f, " {} page {page} complete<{} top {}", self.ballot.get(), self.complete_until, self.top)?;
+        if self.blind_until.get() > 0 {
+            write!(f, " blind<{}", self.blind_until)?;
+        }
+        write!(f, " life {:x}", self.life)?;
+        print_lives(f, lives)?;
+        write!(f, ":")?;
         for run in runs {
             write!(f, " {} in {}", run.range(), run.ballot.get())?;
         }

@@ -45,6 +45,8 @@ fn examples() -> Vec<Vec<u8>> {
     }
     let ranges = [Range::new(3, 5), Range::new(7, 9)].map(RangeRecord::new);
     let runs = [Run::new(Range::new(7, 8), older), Run::new(Range::new(8, 10), ballot)];
+    let lives: [U64; 3] = [0xA1, 0xB2, 0].map(U64::new);
+    let members = [Member::new(1, 0xA1), Member::new(2, 0xB2)];
     let value = Value { instance: 7.into(), ballot: ballot.into() };
     let to = SocketAddrV4::new([127, 0, 0, 1].into(), 9999);
     vec![
@@ -54,8 +56,8 @@ fn examples() -> Vec<Vec<u8>> {
         sealed(proposer, flags::LEADING, &heard(ballot), &[[ack, gone].as_bytes()]),
         sealed(proposer, 0, &heard(ballot), &[]),
         sealed(proposer, 0, &Phase1a { ballot: ballot.into(), from: 7.into() }, &[]),
-        sealed(acceptor, 0, &page(ballot, 7, 10), &[runs.as_bytes()]),
-        sealed(acceptor, 0, &page(ballot, 10, 10), &[]),
+        sealed(acceptor, 0, &page(ballot, 7, 10, 3), &[lives.as_bytes(), runs.as_bytes()]),
+        sealed(acceptor, 0, &page(ballot, 10, 10, 0), &[]),
         sealed(proposer, 0, &Phase2a::new(7, 5, 3), &[&batch]),
         sealed(proposer, 0, &Phase2a::new(8, 5, 3), &[]),
         sealed(acceptor, 0, &votes(ballot), &[ranges.as_bytes()]),
@@ -84,6 +86,9 @@ fn examples() -> Vec<Vec<u8>> {
         sealed(acceptor, flags::DECIDED, &value, &[&batch]),
         sealed(acceptor, 0, &value, &[]),
         sealed(learner, 0, &Report { ballot: ballot.into(), room: room(), delivered_until: 8.into() }, &[]),
+        sealed(acceptor, flags::DURABLE, &Join { life: 0xB2.into(), ballot: ballot.into() }, &[]),
+        sealed(acceptor, 0, &helped(ballot), &[lives.as_bytes()]),
+        sealed(acceptor, 0, &Found { life: 0xB2.into() }, &[members.as_bytes()]),
     ]
 }
 
@@ -91,9 +96,23 @@ fn heard(ballot: Ballot) -> Ack {
     Ack { ballot: ballot.into(), heard: 0b101.into(), reserved: 0.into() }
 }
 
-fn page(ballot: Ballot, from: u64, until: u64) -> Phase1b {
-    let (from, until) = (from.into(), until.into());
-    Phase1b { ballot: ballot.into(), from, until, complete_until: 5.into(), top: 10.into() }
+fn page(ballot: Ballot, from: u64, until: u64, lives: u16) -> Phase1b {
+    Phase1b {
+        ballot: ballot.into(),
+        from: from.into(),
+        until: until.into(),
+        complete_until: 5.into(),
+        top: 10.into(),
+        life: 0xB2.into(),
+        blind_until: u64::from(lives).into(),
+        lives: lives.into(),
+        reserved: [0; 6],
+    }
+}
+
+fn helped(ballot: Ballot) -> Helped {
+    let (complete_until, top) = (5.into(), 10.into());
+    Helped { joiner: 0xA1.into(), ballot: ballot.into(), life: 0xB2.into(), top, complete_until }
 }
 
 fn votes(ballot: Ballot) -> Phase2b {
@@ -207,7 +226,7 @@ fn each_refusal_names_its_reason() {
     assert_eq!(reason(&|p| p.truncate(12)), "too short: 12 of 48 bytes");
     assert_eq!(reason(&|p| p.resize(PACKET_MAX + 1, 0)), "too long: 9189 bytes");
     assert_eq!(reason(&|p| p[0] = b'Q'), "not ours: wrong magic");
-    assert_eq!(reason(&|p| p[2] = 9), "version 9, not 1");
+    assert_eq!(reason(&|p| p[2] = 9), "version 9, not 2");
     assert_eq!(reason(&|p| p.push(0)), "says 56 bytes, has 57");
     assert_eq!(reason(&|p| p[3] = 99), "unknown kind 99");
     assert_eq!(reason(&|p| p[6] = 0), "unknown role 0");

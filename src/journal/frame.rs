@@ -1,0 +1,192 @@
+//! A frame: the records of one turn.
+
+use super::SECTOR;
+use super::record::{DECIDED, Kind, Record, RecordHeader, Standing, padded, parse};
+use wire::{Ballot, Batch};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+use zerocopy::byteorder::big_endian::{U32, U64};
+use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// What a frame begins with.
+pub const FRAME_MAGIC: [u8; 4] = *b"PXFR";
+/// Bytes of a [`FrameHeader`].
+pub const FRAME_LEN: usize = 64;
+
+/// What stands before the records of a frame. It can be checked without any other frame, so that frames are
+/// found behind damage.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct FrameHeader {
+    pub magic: [u8; 4],
+    /// Of the frame, bytes, this header and the padding included: a multiple of [`SECTOR`].
+    pub length: U32,
+    /// Which use of the directory it belongs to.
+    pub epoch: U64,
+    /// Counts the frames of an epoch, from 1.
+    pub number: U64,
+    /// The check of the last record (or header) of the frame before; 0 for the first.
+    pub chain: U64,
+    /// Bytes of the records.
+    pub used: U32,
+    /// How many records there are.
+    pub records: U32,
+    pub reserved: [u8; 16],
+    /// Over the rest of the header, seeded with the epoch.
+    pub check: U64,
+}
+
+const _: () = assert!(size_of::<FrameHeader>() == FRAME_LEN);
+
+/// Collects the records of a turn, and makes a frame of them.
+#[derive(Debug)]
+pub struct Frame {
+    /// Room for the header, then the records with their checks not filled in yet.
+    bytes: Vec<u8>,
+    records: u32,
+    wanted: bool,
+}
+
+/// Bytes that a frame has room for before it must grow: more than two sockets bring in one turn.
+const CAPACITY: usize = 4 << 20;
+
+impl Default for Frame {
+    fn default() -> Frame {
+        Frame::with_capacity(CAPACITY)
+    }
+}
+
+impl Frame {
+    /// With room for so many bytes before it must grow.
+    pub fn with_capacity(capacity: usize) -> Frame {
+        let mut bytes = Vec::with_capacity(capacity.max(SECTOR));
+        bytes.resize(FRAME_LEN, 0);
+        Frame { bytes, records: 0, wanted: false }
+    }
+
+    /// Whether there is something to write: records, or the wish for an empty frame.
+    pub fn wanted(&self) -> bool {
+        self.wanted
+    }
+
+    /// Bytes that it will take in a segment.
+    pub fn length(&self) -> usize {
+        self.bytes.len().next_multiple_of(SECTOR)
+    }
+
+    /// Wants a frame even without records: one that stands behind the last one and so proves it.
+    pub fn mark(&mut self) {
+        self.wanted = true;
+    }
+
+    pub fn promised(&mut self, ballot: Ballot) {
+        self.push(Kind::Promised, 0, 0, ballot, &[]);
+    }
+
+    pub fn accepted(&mut self, instance: u64, ballot: Ballot, decided: bool, batch: Batch<'_>) {
+        let flags = if decided { DECIDED } else { 0 };
+        self.push(Kind::Accepted, flags, instance, ballot, batch.as_bytes());
+    }
+
+    pub fn decided(&mut self, until: u64) {
+        self.push(Kind::Decided, 0, until, Ballot::ZERO, &[]);
+    }
+
+    pub fn standing(&mut self, standing: &Standing) {
+        self.push(Kind::Standing, 0, 0, Ballot::ZERO, &standing.body());
+    }
+
+    fn push(&mut self, kind: Kind, flags: u8, instance: u64, ballot: Ballot, body: &[u8]) {
+        let length = u16::try_from(body.len()).expect("a body is no longer than a packet");
+        let header = RecordHeader {
+            check: 0.into(),
+            body_check: 0.into(),
+            kind: kind as u8,
+            flags,
+            length: length.into(),
+            reserved: 0.into(),
+            instance: instance.into(),
+            ballot: ballot.into(),
+        };
+        let end = self.bytes.len() + padded(body.len());
+        self.bytes.extend_from_slice(header.as_bytes());
+        self.bytes.extend_from_slice(body);
+        self.bytes.resize(end, 0);
+        self.records += 1;
+        self.wanted = true;
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.bytes.truncate(FRAME_LEN);
+        (self.records, self.wanted) = (0, false);
+    }
+
+    /// Fills in all checks. Returns the bytes to write, and the chain for the next frame.
+    pub fn seal(&mut self, epoch: u64, number: u64, chain: u64) -> (&[u8], u64) {
+        let used = self.bytes.len() - FRAME_LEN;
+        self.bytes.resize(self.length(), 0);
+        let mut header = FrameHeader {
+            magic: FRAME_MAGIC,
+            length: (self.bytes.len() as u32).into(),
+            epoch: epoch.into(),
+            number: number.into(),
+            chain: chain.into(),
+            used: (used as u32).into(),
+            records: self.records.into(),
+            reserved: [0; 16],
+            check: 0.into(),
+        };
+        header.check = header.expected(epoch).into();
+        self.bytes[..FRAME_LEN].copy_from_slice(header.as_bytes());
+        let mut chain = header.check.get();
+        let mut rest = &mut self.bytes[FRAME_LEN..FRAME_LEN + used];
+        while !rest.is_empty() {
+            let (record, after) = RecordHeader::mut_from_prefix(rest).expect("records were pushed whole");
+            let length = usize::from(record.length.get());
+            record.body_check = xxh3_64_with_seed(&after[..length], epoch).into();
+            chain = record.expected(chain);
+            record.check = chain.into();
+            rest = &mut rest[padded(length)..];
+        }
+        (&self.bytes, chain)
+    }
+}
+
+impl FrameHeader {
+    fn expected(&self, epoch: u64) -> u64 {
+        xxh3_64_with_seed(&self.as_bytes()[..FRAME_LEN - size_of::<U64>()], epoch)
+    }
+
+    /// The header at the front of `bytes`, if a frame of this epoch begins there and lies within `bytes`.
+    pub fn find(bytes: &[u8], epoch: u64) -> Option<&FrameHeader> {
+        let (header, _) = FrameHeader::ref_from_prefix(bytes).ok()?;
+        let length = header.length.get() as usize;
+        let fits = length.is_multiple_of(SECTOR) && (FRAME_LEN..=bytes.len()).contains(&length);
+        let fits = fits && FRAME_LEN + header.used.get() as usize <= length;
+        let right = header.magic == FRAME_MAGIC
+            && header.epoch.get() == epoch
+            && header.check.get() == header.expected(epoch);
+        (fits && right).then_some(header)
+    }
+
+    /// The records of the frame that begins with `bytes`, as far as their headers are whole. Returns the
+    /// chain behind them, or `None` when one's header, or the padding, is damaged.
+    pub fn records<'a>(&self, bytes: &'a [u8], mut each: impl FnMut(Record<'a>)) -> Option<u64> {
+        let (epoch, mut chain) = (self.epoch.get(), self.check.get());
+        let end = FRAME_LEN + self.used.get() as usize;
+        let (mut rest, padding) = (&bytes[FRAME_LEN..end], &bytes[end..self.length.get() as usize]);
+        for _ in 0..self.records.get() {
+            let (record, check, after) = parse(rest, epoch, chain)?;
+            (chain, rest) = (check, after);
+            each(record);
+        }
+        (rest.is_empty() && padding.iter().all(|byte| *byte == 0)).then_some(chain)
+    }
+}
+
+/// A header that says nothing, for reading into.
+impl Default for FrameHeader {
+    fn default() -> FrameHeader {
+        FrameHeader::new_zeroed()
+    }
+}

@@ -1,0 +1,32 @@
+//! The acceptor's log as bytes: records, frames, segments, recovery. No file, no clock, no role.
+//!
+//! What one turn of an acceptor must not forget is one [`Frame`]: records, one after the other, written with
+//! one write and made durable with one `fdatasync` before any packet of that turn leaves. Frames follow each
+//! other in segments of a fixed size.
+//!
+//! ```text
+//! segment: │ header, 512 B │ frame 17 │ frame 18 │ frame 19 │ zeros …
+//! frame:   │ header, 64 B: epoch, number, chain, length │ record │ record │ … │ zeros up to 512 │
+//! record:  │ header, 48 B: check, body check, kind, instance, ballot │ body │ zeros up to 8 │
+//! ```
+//!
+//! Each frame begins at a multiple of [`SECTOR`], so that no durable byte is ever written again, and is durable
+//! before the next one is written. So a frame that is damaged while a later one stands was durable once and
+//! is *damage*; one that is damaged while nothing stands behind it was being written when the power went, no
+//! packet that depended on it has left, and it is cut off: a *torn tail*. So that the last frame has one
+//! behind it too, an empty one follows when the acceptor has been idle for a moment.
+//!
+//! Every check is chained to the one before and seeded with the segment's epoch, so that what an earlier use
+//! of the same space left behind never fits. A record's header is checked apart from its body: when only the
+//! body is damaged, it is still known which instance was accepted in which ballot ([FAST18] §3.3).
+
+pub mod frame;
+pub mod medium;
+pub mod record;
+
+pub use frame::Frame;
+pub use medium::Medium;
+pub use record::{Record, Standing};
+
+/// Frames begin at multiples of this: a disk writes a sector whole, or not at all.
+pub const SECTOR: usize = 512;

@@ -1,0 +1,122 @@
+//! Rejoin: how an acceptor that has no memory becomes one that may vote.
+//!
+//! An acceptor speaks from a *life*: a memory without a gap. One that begins without memory (a volatile start,
+//! a lost or damaged disk) begins a new life, and asks the others to note it down and to promise it a ballot;
+//! or, where nobody has any memory, several found a new log together.
+
+use super::phase1::print_lives;
+use super::{body, demand, fixed, nothing_after, records};
+use crate::{BallotField, LIVES_MAX, Refusal};
+use core::fmt;
+use zerocopy::byteorder::big_endian::{U16, U64};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// A blank acceptor → acceptors, again and again until it is one of them. Flag: DURABLE.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct Join {
+    /// The life that it begins: larger than those of its former lives.
+    pub life: U64,
+    /// The ballot that it asks to be promised: its own, in which nobody ever proposes.
+    pub ballot: BallotField,
+}
+
+body!(Join = 24 bytes);
+
+/// Acceptor → the blank acceptor that asked; followed by the lives that the sender knows of, its own
+/// included, in the order of the acceptors' ids. It helps when `ballot` and `joiner` are those asked for;
+/// larger ones say why it does not.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct Helped {
+    /// The life of the one who asked that the sender has noted down.
+    pub joiner: U64,
+    /// The ballot promised.
+    pub ballot: BallotField,
+    /// Of the sender.
+    pub life: U64,
+    /// One past the highest instance accepted, or that may have been accepted in a former life.
+    pub top: U64,
+    /// The sender holds every instance below, and knows it decided.
+    pub complete_until: U64,
+}
+
+body!(Helped = 48 bytes);
+
+/// Founder → acceptors: a new log begins, the one that the header names, and these blank acceptors are its
+/// first members. Followed by a [`Member`] each.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct Found {
+    /// The life of the founder.
+    pub life: U64,
+}
+
+body!(Found = 8 bytes);
+
+/// A founding member: the life in which it was blank.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct Member {
+    pub id: U16,
+    pub reserved: [u8; 6],
+    pub life: U64,
+}
+
+const _: () = assert!(size_of::<Member>() == 16);
+
+impl Member {
+    pub fn new(id: u16, life: u64) -> Member {
+        Member { id: id.into(), reserved: [0; 6], life: life.into() }
+    }
+}
+
+impl Join {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<&Join, Refusal> {
+        let (body, tail) = fixed::<Join>(bytes, "join")?;
+        nothing_after(tail, "join")?;
+        demand(body.life.get() > 0, "a join without a life")?;
+        demand(!body.ballot.get().is_zero(), "a join without a ballot")?;
+        Ok(body)
+    }
+}
+
+impl fmt::Display for Join {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, " life {:x} asks for {}", self.life, self.ballot.get())
+    }
+}
+
+impl Helped {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<(&Helped, &[U64]), Refusal> {
+        let (body, tail) = fixed::<Helped>(bytes, "helped")?;
+        let lives = records::<U64>(tail, "helped")?;
+        demand(lives.len() <= LIVES_MAX, "more lives than acceptors")?;
+        demand(body.complete_until <= body.top, "more complete than accepted")?;
+        Ok((body, lives))
+    }
+
+    pub(crate) fn print(&self, f: &mut fmt::Formatter<'_>, lives: &[U64]) -> fmt::Result {
+        write!(f, " life {:x} promised {}", self.joiner, self.ballot.get())?;
+        write!(f, " complete<{} top {} life {:x}", self.complete_until, self.top, self.life)?;
+        print_lives(f, lives)
+    }
+}
+
+impl Found {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<(&Found, &[Member]), Refusal> {
+        let (body, tail) = fixed::<Found>(bytes, "found")?;
+        let members = records::<Member>(tail, "found")?;
+        demand(members.len() <= LIVES_MAX, "more members than acceptors")?;
+        demand(members.iter().all(|member| member.reserved == [0; 6]), "reserved bits of a member")?;
+        Ok((body, members))
+    }
+
+    pub(crate) fn print(&self, f: &mut fmt::Formatter<'_>, log: u32, members: &[Member]) -> fmt::Result {
+        write!(f, " log {log:08x} with")?;
+        for member in members {
+            write!(f, " A{} life {:x}", member.id, member.life)?;
+        }
+        Ok(())
+    }
+}
