@@ -85,6 +85,9 @@ pub const REPAIR_BURST: u64 = 256;
 /// Bytes that a volatile acceptor keeps before it refuses to accept more.
 pub const STORE_MAX: usize = 64 << 30;
 
+/// Bytes of disk that an acceptor keeps for promises when it refuses to accept more: 1 MiB is 2,048 of them.
+pub const JOURNAL_RESERVE: u64 = 1 << 20;
+
 /// What a queued packet costs a receive buffer beside its own bytes. A lone small datagram takes about 768
 /// bytes, a lone full packet 2,304 (1,472 + 832); what the kernel coalesced takes less.
 pub const PACKET_COST: u64 = 832;
