@@ -18,7 +18,7 @@ use super::ranges::{RangeSet, append, records};
 use super::rejoin::Rejoin;
 use super::store::{Refused, Store};
 use super::{Nanos, Process, Setup};
-use crate::limits::{AHEAD_MAX, FETCH_BURST, FETCH_JOBS, JOURNAL_RESERVE, MS};
+use crate::limits::{AHEAD_MAX, FETCH_BURST, FETCH_JOBS, MS};
 use core::net::SocketAddrV4;
 use wire::report::Room;
 use wire::{
@@ -40,8 +40,9 @@ const SETTLE_TIME: Nanos = 20 * MS;
 /// How long after its last frame an idle acceptor writes an empty one, which proves the last to have been
 /// durable.
 const SEAL_AFTER: Nanos = 20 * MS;
-/// What a promise, and what stands beside an accepted batch, takes in the journal at most, bytes.
-const PROMISE_ROOM: u64 = 4096;
+/// What stands beside an accepted batch in a turn's frame takes at most, bytes: headers, a promise, how we
+/// stand, padding.
+const FRAME_ROOM: usize = 2048;
 
 /// How far a search for missing instances looks in one go.
 const SCAN: u64 = 4096;
@@ -86,7 +87,7 @@ pub struct Acceptor {
     fenced: bool,
     /// How the others should know of us: as a new member.
     announce_due: bool,
-    /// What the disk still takes, bytes.
+    /// What this turn's frame may still take of accepted batches, bytes.
     room: u64,
     /// The journal says that everything below is decided.
     written_until: u64,
@@ -151,7 +152,7 @@ impl Acceptor {
         }
     }
 
-    /// What the disk still takes, bytes.
+    /// How long the next turn's frame may be when it holds accepted batches, bytes.
     pub fn journal_room(&mut self, room: u64) {
         self.room = room;
     }
@@ -203,9 +204,6 @@ impl Acceptor {
         if ballot < self.promised {
             self.nack_due = Some((from, ballot));
             return;
-        }
-        if !self.has_room(0, out) {
-            return; // a promise that cannot be kept
         }
         self.promise(ballot, out);
         let (runs, mut until) = self.store.page(first);
@@ -286,9 +284,7 @@ impl Acceptor {
         match self.store.put(instance, ballot, batch, decided) {
             Ok(changed) => {
                 if changed && let Some(journal) = out.journal() {
-                    let before = journal.length();
                     journal.accepted(instance, ballot, decided, batch);
-                    self.room = self.room.saturating_sub((journal.length() - before) as u64);
                 }
                 true
             }
@@ -299,17 +295,14 @@ impl Acceptor {
         }
     }
 
-    /// Whether the disk takes a batch of so many bytes, and a promise beside it.
+    /// Whether the disk takes a batch of so many bytes.
     fn has_room(&mut self, batch: usize, out: &mut Outbox) -> bool {
-        if !out.is_durable() {
-            return true;
-        }
-        let reserve = if batch > 0 { JOURNAL_RESERVE } else { 0 };
-        let room = self.room >= reserve + batch as u64 + PROMISE_ROOM;
-        if room && batch > 0 && core::mem::take(&mut self.full) {
+        let Some(journal) = out.journal() else { return true };
+        let fits = journal.fits(batch + FRAME_ROOM, self.room);
+        if fits && core::mem::take(&mut self.full) {
             out.notice(Notice::Room);
         }
-        room
+        fits
     }
 
     fn not_stored(&mut self, instance: u64, why: Refused, out: &mut Outbox) {
@@ -500,7 +493,7 @@ impl Acceptor {
 
     /// A blank acceptor asks for help.
     fn join_heard(&mut self, from: SocketAddrV4, packet: &Packet<'_>, join: &Join, out: &mut Outbox) {
-        if !self.is_member() || self.rejoin.tell_founder(packet, join, out) || !self.has_room(0, out) {
+        if !self.is_member() || self.rejoin.tell_founder(packet, join, out) {
             return;
         }
         let Some((joiner, ballot, new)) = self.rejoin.help(packet, join, self.promised) else { return };
