@@ -1,15 +1,13 @@
 //! The roles in simulated time: scenarios that read like sentences, held against the invariants of the
-//! protocol at every packet. See `world/script.rs` for the language. A failure prints the one command that
+//! protocol at every packet. See `src/sim/script.rs` for the language. A failure prints the one command that
 //! replays it.
 //!
 //! `PAXOS_SEED=7` runs one seed, `PAXOS_SEEDS=5000` so many of each sweep, `PAXOS_STORY=1` tells every
 //! packet.
 
-mod world;
-
 use paxos::protocol::Stop;
+use paxos::sim::{World, random_script, struggle};
 use wire::Role;
-use world::{World, random_script, struggle};
 
 fn env(name: &str) -> Option<u64> {
     std::env::var(name)

@@ -7,4 +7,3 @@ pub mod clock;
 pub mod input;
 pub mod reactor;
 pub mod sockets;
-pub mod wheel;

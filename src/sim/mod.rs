@@ -12,12 +12,12 @@ mod stream;
 pub use chance::Chance;
 pub use random_script::{random_script, struggle};
 
+use crate::protocol::{Nanos, Notice, Setup, Stop, To};
 use checker::Checker;
 use core::cmp::Reverse;
 use core::net::{Ipv4Addr, SocketAddrV4};
 use network::{Network, Who};
 use node::{Actor, Arrival, Node, listens_to};
-use paxos::protocol::{Nanos, Notice, Setup, Stop, To};
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::rc::Rc;
 use stream::{Feed, Shape, Stream};

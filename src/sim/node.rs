@@ -1,14 +1,14 @@
 //! One start of one process: a role, its outbox, its timers, its receive buffers, its own clock.
 
 use super::stream::{Feed, Stream};
+use crate::limits::PACKET_COST;
+use crate::protocol::acceptor::Acceptor;
+use crate::protocol::client::Client;
+use crate::protocol::deliver::Format;
+use crate::protocol::learner::Learner;
+use crate::protocol::proposer::Proposer;
+use crate::protocol::{Nanos, Outbox, Process, Setup, Stop, TIMERS};
 use core::net::SocketAddrV4;
-use paxos::limits::PACKET_COST;
-use paxos::protocol::acceptor::Acceptor;
-use paxos::protocol::client::Client;
-use paxos::protocol::deliver::Format;
-use paxos::protocol::learner::Learner;
-use paxos::protocol::proposer::Proposer;
-use paxos::protocol::{Nanos, Outbox, Process, Setup, Stop, TIMERS};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use wire::{Packet, Role, Sender};

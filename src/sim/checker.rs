@@ -5,7 +5,7 @@
 //! too much.
 
 use super::stream::Stream;
-use paxos::protocol::sessions::{Sessions, Verdict};
+use crate::protocol::sessions::{Sessions, Verdict};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use wire::{Ballot, Batch, Body, Packet, Range, RangeRecord, flags};
