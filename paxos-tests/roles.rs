@@ -2,12 +2,11 @@
 //! protocol at every packet. See `src/sim/script.rs` for the language. A failure prints the one command that
 //! replays it.
 //!
-//! `PAXOS_SEED=7` runs one seed, `PAXOS_SEEDS=5000` so many of each sweep, `PAXOS_STORY=1` tells every
-//! packet.
+//! `PAXOS_SEED=7` runs one seed, `PAXOS_SEEDS=5000` so many of each sweep.
 
 use paxos::protocol::Stop;
-use paxos::sim::{World, random_script, struggle};
-use wire::Role;
+use paxos::sim::{self, Script, Story, World, random_script, struggle};
+use wire::{Kind, Role};
 
 fn env(name: &str) -> Option<u64> {
     std::env::var(name)
@@ -16,10 +15,16 @@ fn env(name: &str) -> Option<u64> {
 }
 
 /// Runs a script with one seed, and returns the world that it leaves behind.
-fn run_seed(seed: u64, script: &str) -> World {
-    let mut world = World::new(seed, script);
-    world.run(script);
-    world
+fn run_seed(seed: u64, text: &str) -> World {
+    let script = Script::parse(text).unwrap_or_else(|failure| panic!("{failure}"));
+    let run = sim::run(seed, &script, Story::Untold);
+    if let Err(failure) = run.result {
+        // The same again, with every word.
+        let again = sim::run(seed, &script, Story::last(120));
+        again.world.story().lines().for_each(|line| eprintln!("{line}"));
+        panic!("{failure}\n\nTo see it again:  paxos sim --seed {seed} --script \"{script}\"\n");
+    }
+    run.world
 }
 
 fn run(script: &str) -> World {
@@ -67,7 +72,7 @@ fn a_value_that_finds_everything_idle_takes_three_message_delays() {
     let world = run(
         "3 acceptors; 1 proposer; 1 learner; client 1 submits 3 values at 1/s; wait 2s; expect 3 delivered within 1ms",
     );
-    assert_eq!(world.sent("2a"), 3);
+    assert_eq!(world.sent(Kind::Phase2a), 3);
 }
 
 #[test]
@@ -528,7 +533,7 @@ fn small_receive_buffers_do_not_overflow_where_credit_is_kept() {
 fn default_receive_buffers_lose_nothing() {
     let world = run("3 acceptors; 2 proposers; 2 learners; 8 clients submit 3000 values of 500 bytes; \
          expect all delivered within 10s");
-    assert_eq!(world.overflowed(), 0, "packets lost to full buffers");
+    assert_eq!(world.counts().overflowed, 0, "packets lost to full buffers");
 }
 
 #[test]
@@ -537,7 +542,7 @@ fn a_new_leader_with_much_to_propose_again_overflows_nobody() {
         "lose 5%; 3 acceptors; 2 proposers; 1 learner; acceptors hear no value; client 1 submits 6000 values of 1250 bytes; \
          expect all delivered within 60s; wait 1s; heal; crash proposer 1; client 2 submits 100 values; expect all delivered within 20s",
     );
-    assert_eq!(world.overflowed(), 0, "packets lost to full buffers");
+    assert_eq!(world.counts().overflowed, 0, "packets lost to full buffers");
 }
 
 #[test]

@@ -1,18 +1,21 @@
 //! One start of one process: a role, its outbox, its timers, its receive buffers, its own clock.
 
+use super::clock::Clock;
+use super::failure::{Failure, hold};
+use super::packets::{PacketId, Packets};
 use super::stream::{Feed, Stream};
-use crate::limits::PACKET_COST;
+use crate::limits::{PACKET_COST, TURN_PACKETS};
 use crate::protocol::acceptor::Acceptor;
 use crate::protocol::client::Client;
 use crate::protocol::deliver::Format;
 use crate::protocol::learner::Learner;
 use crate::protocol::proposer::Proposer;
-use crate::protocol::{Nanos, Outbox, Process, Setup, Stop, TIMERS};
-use core::net::SocketAddrV4;
-use std::collections::VecDeque;
-use std::rc::Rc;
-use wire::{Packet, Role, Sender};
+use crate::protocol::{Nanos, Outbox, Process, Setup, TIMERS};
+use crate::wheel::Wheel;
+use core::net::{Ipv4Addr, SocketAddrV4};
+use wire::{Packet, Refusal, Role, Sender};
 
+/// The process itself.
 pub enum Actor {
     Client(Box<Client>),
     Proposer(Box<Proposer>),
@@ -41,7 +44,7 @@ impl Actor {
 }
 
 /// Which groups a role listens to, in the order in which the reactor reads them; its own address comes last.
-pub fn listens_to(role: Role) -> &'static [Role] {
+pub const fn listens_to(role: Role) -> &'static [Role] {
     match role {
         Role::Client => &[Role::Client],
         Role::Proposer => &[Role::Acceptor, Role::Learner, Role::Proposer],
@@ -50,33 +53,62 @@ pub fn listens_to(role: Role) -> &'static [Role] {
     }
 }
 
-/// A packet on its way into a process: from where, over which of its sockets.
-#[derive(Clone, Debug)]
-pub struct Arrival {
-    pub from: SocketAddrV4,
-    pub socket: usize,
-    pub bytes: Rc<[u8]>,
+/// The port of the first start; each later start has the next.
+const PORT: u16 = 10_000;
+
+/// Where a start of a process can be reached.
+pub fn address(start: usize) -> SocketAddrV4 {
+    SocketAddrV4::new(Ipv4Addr::LOCALHOST, PORT + start as u16)
+}
+
+/// Which start can be reached there.
+pub fn start_at(address: SocketAddrV4) -> usize {
+    usize::from(address.port().wrapping_sub(PORT))
+}
+
+/// A packet in a socket's receive buffer.
+#[derive(Clone, Copy, Debug)]
+struct Arrival {
+    from: u16,
+    packet: PacketId,
+}
+
+/// One socket's receive buffer.
+#[derive(Default)]
+struct Socket {
+    inbox: Vec<Arrival>,
+    /// Bytes taken, as the kernel counts.
+    used: u64,
 }
 
 /// The most sockets that a process reads.
 const SOCKETS: usize = 4;
 /// A turn keeps its process busy for so long, and for so much longer with each packet, nanoseconds.
-const TURN: u64 = 2_000;
-const PER_PACKET: u64 = 500;
+const TURN: Nanos = 2_000;
+const PER_PACKET: Nanos = 500;
+
+/// What a turn of a node amounted to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Turned {
+    /// Timers that fired.
+    pub timers: u64,
+}
 
 pub struct Node {
     pub me: Sender,
-    pub address: SocketAddrV4,
+    /// Which (role, id) it is, counted from 0.
+    pub place: usize,
     pub actor: Actor,
     pub out: Outbox,
-    /// The world's time when it started: there its clock begins.
-    pub born: Nanos,
-    pub timers: [Option<Nanos>; TIMERS],
-    inbox: VecDeque<Arrival>,
-    used: [u64; SOCKETS],
-    pub space: u32,
+    pub clock: Clock,
+    wheel: Wheel<TIMERS>,
+    sockets: [Socket; SOCKETS],
+    packet_max: usize,
+    space: u32,
     drops: u32,
     drops_told: bool,
+    /// Its first turn is still to come, or it left work undone.
+    restless: bool,
     /// When its next turn is due.
     pub wake: Option<Nanos>,
     pub busy_until: Nanos,
@@ -87,19 +119,20 @@ pub struct Node {
 }
 
 impl Node {
-    pub fn new(setup: Setup, now: Nanos, space: u32, feed: Option<Feed>) -> Node {
+    pub fn new(setup: Setup, place: usize, clock: Clock, now: Nanos, space: u32, feed: Option<Feed>) -> Node {
         let mut node = Node {
             me: setup.me,
-            address: setup.address,
+            place,
             out: Outbox::new(setup.layout, setup.me),
+            packet_max: setup.layout.packet,
             actor: Actor::new(setup),
-            born: now,
-            timers: [None; TIMERS],
-            inbox: VecDeque::new(),
-            used: [0; SOCKETS],
+            clock,
+            wheel: Wheel::new(0),
+            sockets: Default::default(),
             space,
             drops: 0,
             drops_told: false,
+            restless: true,
             wake: None,
             busy_until: now,
             paused_until: now,
@@ -111,48 +144,82 @@ impl Node {
         node
     }
 
-    /// A packet reaches a socket. `false` when its buffer is full.
-    pub fn arrive(&mut self, arrival: Arrival) -> bool {
-        let cost = arrival.bytes.len() as u64 + PACKET_COST;
-        let used = &mut self.used[arrival.socket];
-        if *used + cost > self.space.into() {
+    /// A packet of so many bytes reaches a socket. `false` when its buffer is full.
+    pub fn arrive(&mut self, socket: usize, from: u16, packet: PacketId, length: usize) -> bool {
+        let cost = length as u64 + PACKET_COST;
+        let socket = &mut self.sockets[socket];
+        if socket.used + cost > self.space.into() {
             self.drops += 1;
             self.drops_told = false;
             return false;
         }
-        *used += cost;
-        self.inbox.push_back(arrival);
+        socket.used += cost;
+        socket.inbox.push(Arrival { from, packet });
         true
     }
 
-    /// One turn, as the reactor runs it. What it wants sent and printed is in the outbox then.
-    pub fn turn(&mut self, now: Nanos, streams: &mut [Stream]) {
-        let local = now - self.born;
+    /// One turn, as the reactor runs it. What it wants kept, sent and printed is in the outbox then.
+    pub fn turn(
+        &mut self,
+        now: Nanos,
+        packets: &mut Packets,
+        streams: &mut [Stream],
+        refused: &mut [u64; Refusal::COUNT],
+    ) -> Result<Turned, Failure> {
+        let local = self.clock.local(now);
         if !core::mem::replace(&mut self.drops_told, true) {
             self.actor.process().receive_space(self.space, self.drops);
         }
-        let mut packets = core::mem::take(&mut self.inbox);
-        self.used = [0; SOCKETS];
-        self.busy_until = now + TURN + PER_PACKET * packets.len() as u64;
-        packets.make_contiguous().sort_by_key(|arrival| arrival.socket);
-        for arrival in &packets {
-            let packet = Packet::parse(&arrival.bytes).expect("it was parsed when it was sent");
-            self.actor.process().packet(local, arrival.from, &packet, &mut self.out);
+        let mut turned = Turned::default();
+        self.busy_until = now + TURN;
+        for socket in 0..SOCKETS {
+            self.read(socket, local, packets, refused)?;
         }
-        let mut due: heapless::Vec<(Nanos, usize), TIMERS> = heapless::Vec::new();
-        for timer in 0..TIMERS {
-            if let Some(at) = self.timers[timer].take_if(|at| *at <= local) {
-                let _ = due.push((at, timer));
-            }
-        }
-        due.sort_unstable();
-        for (_, timer) in due {
+        while let Some(timer) = self.wheel.expired(local) {
+            turned.timers += 1;
             self.actor.process().timer(local, timer, &mut self.out);
         }
         self.feed(now, streams);
         self.actor.process().turn(local, &mut self.out);
-        let timers = &mut self.timers;
-        self.out.take_timers(|timer, at| timers[timer] = at.map(|at| at.max(local + 1)));
+        let wheel = &mut self.wheel;
+        self.out.take_timers(|timer, at| match at {
+            Some(at) => wheel.arm(timer, at.max(local + 1)),
+            None => wheel.cancel(timer),
+        });
+        self.restless = self.out.take_again();
+        Ok(turned)
+    }
+
+    /// Reads one socket: no more than the reactor reads in one turn.
+    fn read(
+        &mut self,
+        socket: usize,
+        local: Nanos,
+        packets: &mut Packets,
+        refused: &mut [u64; Refusal::COUNT],
+    ) -> Result<(), Failure> {
+        let Node { sockets, actor, out, .. } = self;
+        let socket = &mut sockets[socket];
+        let count = socket.inbox.len().min(TURN_PACKETS as usize);
+        self.busy_until += PER_PACKET * count as u64;
+        for arrival in socket.inbox.drain(..count) {
+            let bytes = packets.bytes(arrival.packet);
+            socket.used -= bytes.len() as u64 + PACKET_COST;
+            let parsed = if bytes.len() > self.packet_max {
+                Err(Refusal::Long { length: bytes.len() })
+            } else {
+                Packet::parse(bytes)
+            };
+            match parsed {
+                Ok(packet) => {
+                    hold!(!packets.damaged(arrival.packet), Bytes, "{packet}: it was damaged on the way");
+                    actor.process().packet(local, address(arrival.from.into()), &packet, out);
+                }
+                Err(refusal) => refused[refusal.index()] += 1,
+            }
+            packets.release(arrival.packet);
+        }
+        Ok(())
     }
 
     /// Hands a client what its input has.
@@ -168,7 +235,7 @@ impl Node {
             feed.taken = 0;
             let allowed = feed.allowed(now).min(stream.values);
             while stream.offered < allowed && feed.pending.len() < 4096 {
-                feed.pending.extend_from_slice(&stream.value(stream.offered));
+                stream.value(stream.offered, &mut feed.pending);
                 feed.pending.push(b'\n');
                 stream.offered += 1;
             }
@@ -182,15 +249,19 @@ impl Node {
     }
 
     /// When it wants its next turn, if nothing comes.
-    pub fn next(&mut self, streams: &[Stream]) -> Option<Nanos> {
-        let again = self.out.take_again().then_some(self.busy_until);
-        let timer = self.timers.iter().flatten().min().map(|at| at + self.born);
+    pub fn next(&self, streams: &[Stream]) -> Option<Nanos> {
+        let unread = self.sockets.iter().any(|socket| !socket.inbox.is_empty());
+        let again = (self.restless || unread).then_some(self.busy_until);
+        let timer = self.wheel.next().map(|local| self.clock.world(local));
         let input = self.feed.as_ref().filter(|feed| !feed.ended && feed.pending.is_empty());
         let input = input.and_then(|feed| feed.next(streams[feed.stream].offered));
         [again, timer, input].into_iter().flatten().min()
     }
 
-    pub fn stopping(&self) -> Option<Stop> {
-        self.out.stopping()
+    /// Gives back the packets that it has not read.
+    pub fn bury(&mut self, packets: &mut Packets) {
+        for arrival in self.sockets.iter_mut().flat_map(|socket| socket.inbox.drain(..)) {
+            packets.release(arrival.packet);
+        }
     }
 }
