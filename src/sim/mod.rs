@@ -26,13 +26,14 @@ pub mod packets;
 mod perform;
 pub mod queue;
 pub mod script;
+pub mod shrink;
 pub mod story;
 pub mod stream;
 pub mod world;
 
 pub use chance::Chance;
 pub use failure::{Failure, Rule};
-pub use generate::{random_script, struggle};
+pub use generate::{random_script, script, struggle};
 pub use network::Who;
 pub use script::Script;
 pub use story::Story;
