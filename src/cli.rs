@@ -1,5 +1,7 @@
 //! The command line.
 
+mod sim;
+
 use crate::conf::Conf;
 use crate::engine::clock;
 use crate::engine::input::{self, Input, Lines};
@@ -48,6 +50,8 @@ enum Command {
     Learner(LearnerArgs),
     /// Submits every line of stdin as a value; exits 0 when all are decided.
     Client(ClientArgs),
+    /// Runs the roles in a simulated world where everything goes wrong; exits 1 when an invariant breaks.
+    Sim(sim::SimArgs),
     /// Prints a configuration as understood, defaults included.
     Check {
         /// The configuration file.
@@ -106,7 +110,7 @@ pub fn main() -> ExitCode {
         (_, _) => LevelFilter::Trace,
     };
     Logger::install(level);
-    match run(cli.command) {
+    match run(cli.command, cli.quiet > 0) {
         Ok(code) => code,
         Err(message) => {
             complain(&message);
@@ -115,7 +119,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<ExitCode, String> {
+fn run(command: Command, quiet: bool) -> Result<ExitCode, String> {
     match command {
         Command::Check { conf } => {
             let text = load(&conf)?.to_string();
@@ -126,6 +130,7 @@ fn run(command: Command) -> Result<ExitCode, String> {
                 _ => Ok(ExitCode::SUCCESS),
             }
         }
+        Command::Sim(args) => sim::main(&args, quiet),
         Command::Acceptor(process) => acceptor(&process),
         Command::Proposer(process) => {
             let conf = load(&process.conf)?;

@@ -10,4 +10,3 @@ pub mod reactor;
 pub mod sockets;
 pub mod spare;
 pub mod storage;
-pub mod wheel;

@@ -7,9 +7,9 @@
 use super::batch::{Receiver, Run, Sender};
 use super::clock::{self, Clock};
 use super::sockets::{self, Via};
-use super::wheel::Wheel;
 use crate::conf::{Conf, Interface};
 use crate::protocol::{Nanos, Outbox, Process, Setup, Stop, TIMERS, To};
+use crate::wheel::Wheel;
 use polling::{Event, Events, PollMode, Poller};
 use std::fs::File;
 use std::io::{self, Write};
