@@ -10,6 +10,7 @@ use super::medium::Source;
 use super::report::{Fault, Finding, Loss, OpenError, Place, Report};
 use super::segment::{OtherVersion, SegmentHeader};
 use super::{Owner, Record, SECTOR};
+use crate::planted::{Bug, planted};
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
@@ -240,6 +241,9 @@ impl<S: Source> Scan<'_, S> {
     /// Where the log goes on, when it does not at `cursor`.
     fn next(&mut self, cursor: &Cursor) -> Result<Next, OpenError> {
         let epoch = self.report.epoch;
+        if planted(Bug::DamageCutOff) {
+            return Ok(Next::Nowhere);
+        }
         if let Some((at, header)) = cursor.segment.frame_behind(cursor.at + SECTOR, epoch, cursor.number + 1)
         {
             return Ok(Next::Here { at, number: header.number.get(), chain: header.chain.get() });
@@ -342,7 +346,8 @@ impl Cursor {
     fn look(&self, epoch: u64) -> Look {
         let bytes = self.segment.bytes.get(self.at..).unwrap_or_default();
         let Some(header) = FrameHeader::find(bytes, epoch) else { return Look::Nothing };
-        if (header.number.get(), header.chain.get()) != (self.number, self.chain) {
+        let follows = (header.number.get(), header.chain.get()) == (self.number, self.chain);
+        if !follows && !planted(Bug::RecycledTail) {
             return Look::Nothing;
         }
         match header.records(bytes, |_, _| ()) {

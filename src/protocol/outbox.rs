@@ -3,6 +3,7 @@
 use super::{Nanos, TIMERS};
 use crate::journal::Frame;
 use crate::limits::{OUTBOX_BYTES, OUTBOX_PACKETS, OUTPUT_TURN};
+use crate::planted::{Bug, planted};
 use core::fmt;
 use core::net::SocketAddrV4;
 use wire::{Ballot, FixedBody, Layout, Life, Role, Sender, Stamp};
@@ -326,6 +327,15 @@ impl Outbox {
         persist: impl FnOnce(&mut Frame) -> Result<(), E>,
         send: impl FnOnce(&Outbox),
     ) -> Result<(), E> {
+        if planted(Bug::VoteBeforeFsync) {
+            send(self);
+            self.sent();
+            if let Some(frame) = self.journal.as_mut().filter(|frame| frame.wanted()) {
+                persist(frame)?;
+                frame.clear();
+            }
+            return Ok(());
+        }
         if let Some(frame) = self.journal.as_mut().filter(|frame| frame.wanted()) {
             persist(frame)?;
             frame.clear();

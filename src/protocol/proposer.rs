@@ -29,6 +29,7 @@ use crate::limits::{
     ACCEPTORS_MAX, FLOW_INSTANCES, MS, NAGLE_INSTANCES, PIPELINE, PROPOSER_AHEAD, PROPOSER_WINDOW,
     REPAIR_BURST,
 };
+use crate::planted::{Bug, planted};
 use core::net::SocketAddrV4;
 use wire::{
     Ack, Ballot, Body, EntryHeader, Fetch, HEADER_LEN, Heartbeat, Hello, Packet, Phase1a, Phase2a,
@@ -486,7 +487,9 @@ impl Process for Proposer {
                 self.identity.hello(0, out);
                 self.heartbeat(To::Group(Role::Proposer), 0, out);
                 if self.leads() {
-                    self.watermark(To::Group(Role::Acceptor), flags::ASK, out);
+                    if !planted(Bug::NoTailRepair) {
+                        self.watermark(To::Group(Role::Acceptor), flags::ASK, out);
+                    }
                     self.announce(now, flags::LEADING, out);
                 }
                 self.reader.asked();
@@ -503,7 +506,7 @@ impl Process for Proposer {
             RETRANSMIT => self.retransmit(now, out),
             IDLE => {
                 self.idle_set = false;
-                if self.leads() && self.sent_until == self.window.frontier() {
+                if !planted(Bug::NoTailRepair) && self.leads() && self.sent_until == self.window.frontier() {
                     self.told.1 += 1;
                     self.watermark(To::Group(Role::Acceptor), 0, out);
                 }

@@ -124,7 +124,7 @@ impl Proposer {
         if !work {
             self.progress = now;
         }
-        if now.saturating_sub(self.progress) >= self.setup.suspect {
+        if now.saturating_sub(self.progress) >= self.setup.suspect && !planted(Bug::HalfDeafLeader) {
             self.become_unfit(now, Notice::Unfit, out);
         }
         if self.unfit {
