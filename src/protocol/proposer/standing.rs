@@ -3,10 +3,14 @@
 use super::*;
 
 impl Proposer {
-    /// An acceptor or another leader showed this ballot: if it is higher than ours, ours is over.
+    /// An acceptor or another leader showed this ballot: if it is higher than ours, ours is over, however much
+    /// higher. A decision of such a ballot must never be learned by one that still leads.
     pub(super) fn outranked(&mut self, now: Nanos, by: Ballot, out: &mut Outbox) {
+        if !by.follows(self.highest) {
+            return; // nobody honest could have come to it
+        }
         self.heard_of(by);
-        if self.stage != Stage::Following && by > self.ballot && by.follows(self.ballot) {
+        if self.stage != Stage::Following && by > self.ballot {
             out.notice(Notice::Deposed { own: self.ballot, by });
             self.follow(now, out);
         }
