@@ -14,7 +14,7 @@ use wire::{
 use zerocopy::byteorder::big_endian::U64;
 use zerocopy::{FromZeros, IntoBytes};
 
-/// What the role said last: packets to answer.
+/// What was said last: packets to answer.
 const RECENT: usize = 32;
 
 const IDS: [u16; 8] = [1, 2, 3, 0, 65535, 9, 4, 2];
@@ -27,7 +27,9 @@ pub struct Liar {
     setup: Setup,
     sequence: u64,
     recent: VecDeque<Vec<u8>>,
-    /// The ballot and the instance that the role mentioned last, and the highest ballot that anybody did.
+    /// By client and start: the number of its next entry.
+    numbers: [[u64; INCARNATIONS.len()]; IDS.len()],
+    /// The ballot and the instance that were mentioned last, and the highest ballot of all.
     ballot: Ballot,
     instance: u64,
     highest: Ballot,
@@ -43,6 +45,7 @@ impl Liar {
             setup: setup.clone(),
             sequence: 0,
             recent: VecDeque::new(),
+            numbers: [[0; INCARNATIONS.len()]; IDS.len()],
             ballot: Ballot::new(1, 2, 77),
             instance: 0,
             highest: Ballot::ZERO,
@@ -50,9 +53,19 @@ impl Liar {
         }
     }
 
-    /// The role said this.
+    /// Somebody said this: the role, or one of the others, who answer each other as well.
     pub fn overhear(&mut self, bytes: &[u8], packet: &Packet<'_>) {
-        self.log = packet.header.log.get();
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(bytes.to_vec());
+        // A proposer speaks for itself: what others make up would only hide which ballot it is in.
+        if self.me.role == Role::Proposer && packet.sender != self.me {
+            return;
+        }
+        if packet.sender == self.me {
+            self.log = packet.header.log.get();
+        }
         let ballot = match packet.body {
             Body::Phase1a(body) => Some(body.ballot.get()),
             Body::Phase1b(body, ..) => Some(body.ballot.get()),
@@ -82,13 +95,9 @@ impl Liar {
             self.ballot = ballot;
             self.highest = self.highest.max(ballot);
         }
-        if self.recent.len() == RECENT {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(bytes.to_vec());
     }
 
-    /// What an honest process might answer to something that the role said, or nearly.
+    /// What an honest process might answer to something that was said, or nearly.
     pub fn answer(&mut self, input: &mut Input<'_>) -> Option<Vec<u8>> {
         let back = usize::from(input.byte()) % self.recent.len().max(1);
         let bytes = self.recent.iter().rev().nth(back)?.clone();
@@ -383,7 +392,7 @@ impl Liar {
         let choice = input.byte();
         match choice {
             0x00..=0x3f => choice.into(),
-            0x40..=0xbf => (self.instance + u64::from(choice & 0x7f)).saturating_sub(32),
+            0x40..=0xbf => self.instance.saturating_add((choice & 0x7f).into()).saturating_sub(32),
             0xc0..=0xdf => FAR[usize::from(choice & 15)],
             _ => u64::from(input.u16()),
         }
@@ -424,15 +433,20 @@ impl Liar {
         ranges
     }
 
-    /// Zero to three entries, in any order, of any session.
-    fn batch(&self, input: &mut Input<'_>) -> Vec<u8> {
+    /// Zero to three entries of any session, mostly in order.
+    fn batch(&mut self, input: &mut Input<'_>) -> Vec<u8> {
         let mut bytes = Vec::new();
         for _ in 0..input.byte() % 4 {
             let choice = usize::from(input.byte());
-            let number = self.instance(input) & ((1 << 48) - 1);
+            let (id, incarnation) = (choice & 7, choice >> 3 & 7);
+            let number = if choice < 0xc0 {
+                let next = &mut self.numbers[id][incarnation];
+                core::mem::replace(next, *next + 1)
+            } else {
+                self.instance(input) & ((1 << 48) - 1)
+            };
             let piece = self.piece(input);
-            let incarnation = INCARNATIONS[choice >> 3 & 7];
-            let header = EntryHeader::new(IDS[choice & 7], incarnation, number, piece.len());
+            let header = EntryHeader::new(IDS[id], INCARNATIONS[incarnation], number, piece.len());
             bytes.extend_from_slice(header.as_bytes());
             bytes.extend_from_slice(&piece);
         }

@@ -65,6 +65,6 @@ fn step(rig: &mut Rig, liar: &mut Liar, input: &mut Input<'_>) {
         _ => Some(liar.raw(input)),
     };
     if let Some(packet) = packet {
-        rig.hear(&packet);
+        rig.hear(&packet, liar);
     }
 }

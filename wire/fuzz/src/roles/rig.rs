@@ -151,12 +151,13 @@ impl Rig {
 
     /// Bytes from the network: refused, or a packet for the role. What is refused here is what the reactor
     /// refuses.
-    pub fn hear(&mut self, bytes: &[u8]) {
+    pub fn hear(&mut self, bytes: &[u8], liar: &mut Liar) {
         if self.stopped() || bytes.len() > self.setup.layout.packet {
             return;
         }
         let Ok(packet) = Packet::parse(bytes) else { return };
         if packet.sender != self.setup.me {
+            liar.overhear(bytes, &packet);
             self.actor.process().packet(self.now, THERE, &packet, &mut self.out);
         }
     }
