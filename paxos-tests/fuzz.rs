@@ -106,6 +106,11 @@ fn conf() {
 }
 
 #[test]
+fn journal() {
+    replay("journal", 2_000, bodies::journal);
+}
+
+#[test]
 fn roles() {
     replay("roles", 300, bodies::roles);
 }

@@ -1,7 +1,7 @@
 //! Everybody else: makes packets with right tags that say anything.
 
+use super::super::input::Input;
 use super::super::packet::make_right;
-use super::input::Input;
 use paxos::protocol::Setup;
 use std::collections::VecDeque;
 use wire::report::Room;

@@ -7,11 +7,10 @@
 //! not panic, must say nothing that others would refuse, must keep what it promises about itself, and must
 //! do the same when it is told the same.
 
-mod input;
 mod liar;
 mod rig;
 
-use input::Input;
+use super::input::Input;
 use liar::Liar;
 use rig::Rig;
 

@@ -1,7 +1,7 @@
 //! One role, driven as the reactor drives it, and what it must keep whatever it hears.
 
+use super::super::input::Input;
 use super::Liar;
-use super::input::Input;
 use core::convert::Infallible;
 use paxos::limits::{OUTPUT_TURN, VALUE_MAX};
 use paxos::protocol::acceptor::Acceptor;
