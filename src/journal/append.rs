@@ -45,7 +45,7 @@ impl<M: Medium> Journal<M> {
         result
     }
 
-    fn append(&mut self, frame: &mut Frame) -> io::Result<()> {
+    pub(super) fn append(&mut self, frame: &mut Frame) -> io::Result<()> {
         let length = frame.length() as u64;
         if length > self.length - self.at {
             self.turn_page()?;

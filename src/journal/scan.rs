@@ -28,6 +28,9 @@ pub struct End {
     pub chain: u64,
     /// From the first to the last byte behind that is not zero.
     pub remains: Range<u64>,
+    /// The body of a record in the last frame is damaged: but for what stands behind that frame, it could not
+    /// be told from one that was torn.
+    pub doubtful: bool,
 }
 
 /// Reads a log, and calls `each` for every record in order. Returns what was found, and where the log ends;
@@ -66,6 +69,8 @@ struct Cursor {
     /// Of that frame.
     number: u64,
     chain: u64,
+    /// The frame before has a damaged body.
+    doubtful: bool,
 }
 
 /// What stands where a frame should begin.
@@ -217,6 +222,7 @@ impl<S: Source> Scan<'_, S> {
         cursor.at += length;
         cursor.number += 1;
         cursor.chain = condition.chain;
+        cursor.doubtful = condition.bodies > 0;
         Ok(())
     }
 
@@ -267,7 +273,7 @@ impl<S: Source> Scan<'_, S> {
                     if let Some((at, header)) = segment.frame_behind(SECTOR, epoch, cursor.number) {
                         let (number, chain) = (header.number.get(), header.chain.get());
                         let segment = Segment { header: None, ..segment };
-                        return Ok(Next::Later(Cursor { segment, at, number, chain }));
+                        return Ok(Next::Later(Cursor { segment, at, number, chain, doubtful: false }));
                     }
                 }
             }
@@ -312,6 +318,7 @@ impl<S: Source> Scan<'_, S> {
             number: cursor.number,
             chain: cursor.chain,
             remains,
+            doubtful: cursor.doubtful,
         })
     }
 
@@ -336,7 +343,8 @@ impl<S: Source> Scan<'_, S> {
 
 impl Cursor {
     fn begin(segment: Segment, header: &SegmentHeader) -> Cursor {
-        Cursor { segment, at: SECTOR, number: header.first.get(), chain: header.chain.get() }
+        let (number, chain) = (header.first.get(), header.chain.get());
+        Cursor { segment, at: SECTOR, number, chain, doubtful: false }
     }
 
     fn place(&self) -> Place {

@@ -34,11 +34,15 @@ impl Proposer {
         }
     }
 
-    /// An acceptor or another leader showed this ballot: if it is higher than ours, ours is over. A `fence`
-    /// is no rival, only an acceptor that comes back: we may try again at once.
+    /// An acceptor or another leader showed this ballot: if it is higher than ours, ours is over, however much
+    /// higher. A decision of such a ballot must never be learned by one that still leads. A `fence` is no
+    /// rival, only an acceptor that comes back: we may try again at once.
     pub(super) fn outranked(&mut self, now: Nanos, by: Ballot, fence: bool, out: &mut Outbox) {
+        if !by.follows(self.highest) {
+            return; // nobody honest could have come to it
+        }
         self.heard_of(by);
-        if self.stage != Stage::Following && by > self.ballot && by.follows(self.ballot) {
+        if self.stage != Stage::Following && by > self.ballot {
             out.notice(Notice::Deposed { own: self.ballot, by });
             let deposed = (self.deposed, self.deposed_at);
             self.follow(now, out);
