@@ -87,6 +87,8 @@ a_learner() { one_of "${learners[@]}" && target=$item; }
 a_client() { one_of "${clients[@]}" && target=$item; }
 # One that matters: without clients and learners twice as often as with them.
 a_node() { one_of "${acceptors[@]}" "${proposers[@]}" "${nodes[@]}" && target=$item; }
+# All acceptors at once; or all but the clients, so that the disks are all that is left.
+several() { one_of acceptors everything && target=$item; }
 a_loss() { between 5 50 && parameter=$drawn; }
 
 # some_nodes: sets `parameter` to one side of a division of all nodes, neither side empty.
@@ -104,10 +106,10 @@ some_nodes() {
 
 # Kinds of one fault for several roles are cards `fault:role`.
 plan_kill:acceptor() { an_acceptor && lasts 200 3000; }
-plan_kill:all() { lasts 200 2000; }
+plan_kill:several() { several && lasts 200 2000; }
 plan_pause:acceptor() { an_acceptor && lasts 300 4000; }
 plan_power_cut() { an_acceptor && lasts 200 3000; }
-plan_power_cut:all() { lasts 200 2000; }
+plan_power_cut:several() { several && lasts 200 2000; }
 plan_fill_disk() { an_acceptor && lasts 3000 8000; }
 plan_lose_disk() { an_acceptor && lasts 200 2000; }
 plan_forget() { an_acceptor && lasts 200 3000; }
@@ -133,7 +135,7 @@ seed=$((10#$2))
         lane acceptors 500 2500 forget forget forget pause:acceptor
     else
         lane acceptors 300 2000 kill:acceptor kill:acceptor pause:acceptor power-cut power-cut fill-disk lose-disk \
-            kill:all power-cut:all
+            kill:several power-cut:several power-cut:several
     fi
     lane processes 300 1500 kill:proposer kill:proposer kill:learner kill:client kill:client \
         pause:proposer pause:learner pause:client
