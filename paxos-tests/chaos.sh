@@ -195,7 +195,7 @@ step_lane() {
         chronicle "$lane: ${fault[*]}"
         to strike "${fault[@]}"
         made[${fault[0]}]=$((${made[${fault[0]}]:-0} + 1))
-        if [[ ${fault[0]} == power-cut ]]; then power_cuts=$((power_cuts + (${#names[@]} > 1 ? 3 : 1))); fi
+        if [[ ${fault[0]} == power-cut && ${disk_of[*]} ]]; then power_cuts=$((power_cuts + (${#names[@]} > 1 ? 3 : 1))); fi
         phase[$lane]=struck until_us[$lane]=$((now + lasts * 1000))
         ;;
     struck)
@@ -353,7 +353,7 @@ if [[ $can_return ]] && ((data)); then
         data_of[$name]=$RESULTS/disks/$name/data
     done
     if ((${#disk_of[@]} < 3)) || ! try_power_cut acceptor1 >>"$RESULTS/logs/disks.log" 2>&1; then
-        note "no file systems of their own for the acceptors here (see logs/disks.log): power cuts are only kills, no disk fills up"
+        say "no file systems of their own for the acceptors here (see logs/disks.log): power cuts are only kills, no disk fills up"
         disk_of=()
         for name in "${acceptors[@]}"; do data_of[$name]=$RESULTS/data/$name; done
         mkdir -p "$RESULTS/data"
