@@ -41,11 +41,12 @@ required=1
 declare -A starts=()    # process name -> how often it was started
 declare -A joining=()   # acceptor that is not known to be a member yet -> when it was started, µs
 declare -A said=()      # acceptor -> bytes of its log when it was started
+declare -A blind=()     # acceptor that does not know all again that it once accepted
 declare -A blank=()     # acceptor that was started with nothing to remember
 declare -A made=()      # kind of fault -> how many
 members_at=0            # when the last acceptor became a member, µs
 network_at=0            # when the network was last made whole, µs
-rejoins=() returns=()   # seconds from start to membership: without memory, with it
+rejoins=() returns=() damages=0 # seconds from start to membership: without memory, with it
 delivered=0 sizes=''
 begun=0 judged=0 power_cuts=0
 
@@ -72,6 +73,7 @@ launch_acceptor() {
     if [[ -n ${data_of[$name]-} ]]; then options=(--data "${data_of[$name]}"); fi
     if [[ ! -d ${data_of[$name]-} ]]; then blank[$name]=1; fi
     said[$name]=$(stat -c %s -- "$log" 2>/dev/null) || said[$name]=0
+    unset "blind[$name]"
     if [[ $can_return ]]; then joining[$name]=${EPOCHREALTIME/./}; fi
     start "$name" acceptor "$2" "${options[@]}" </dev/null >>"$log"
 }
@@ -106,21 +108,40 @@ notice_ends() {
     done
 }
 
-# Those that became members say so in their logs.
+# since_start ACCEPTOR PATTERN: the first line of that kind in its log since it was started.
+since_start() {
+    grep -m 1 -e "$2" < <(tail -c "+$((said[$1] + 1))" -- "$RESULTS/logs/$1.log")
+}
+
+# Those that became members say so in their logs, how, and later that they know again what they had forgotten.
 notice_members() {
     local name line took
     for name in "${!joining[@]}"; do
-        line=$(tail -c "+$((said[$name] + 1))" -- "$RESULTS/logs/$name.log" | grep -m 1 "$member_line") || continue
-        took=$(awk -v at="$(date -d "$(grep -oE '^[0-9-]+T[0-9:.]+Z' <<<"$line")" +%s.%N)" -v from="${joining[$name]}" \
+        line=$(since_start "$name" '\] member of log ') || continue
+        took=$(awk -v at="$(date -d "${line%% *}" +%s.%N)" -v from="${joining[$name]}" \
             'BEGIN { printf "%.3f", at - from / 1e6 }')
         if ((starts[$name] == 1)); then
             :
-        elif [[ -n ${blank[$name]-} ]]; then rejoins+=("$took")
-        else returns+=("$took"); fi
+        elif [[ -n ${blank[$name]-} ]]; then
+            rejoins+=("$took")
+            [[ $line == *": joined"* ]] || fail "$name, alone without memory, became a member otherwise than by joining: $line"
+        else
+            returns+=("$took")
+            [[ $line == *": remembered"* ]] || fail "$name came back with its data and remembers nothing: $line"
+        fi
+        if [[ $line == *damaged* ]]; then damages=$((damages + 1)); fi
+        if [[ $line == *"catching up"* || $line == *damaged* ]]; then blind[$name]=1; fi
         unset "joining[$name]" "blank[$name]"
         members_at=${EPOCHREALTIME/./}
     done
+    for name in "${!blind[@]}"; do
+        since_start "$name" 'everything that was forgotten is known again' >/dev/null || continue
+        unset "blind[$name]"
+        members_at=${EPOCHREALTIME/./}
+    done
 }
+
+all_see() { ((${#joining[@]} == 0 && ${#blind[@]} == 0)); }
 
 # all_members TARGET: the acceptors of a fault vote again. Of the other roles nothing is asked.
 all_members() {
@@ -136,12 +157,12 @@ none_is_down() {
     return 1
 }
 
-# acceptors_are_whole: one of them may be lost. All are members and have long heard one another, so that each has what
-# the others have: what is lost on one before that was never two acceptors' to lose.
+# acceptors_are_whole: one of them may be lost. All are members, know what they had forgotten and have heard one another
+# for a while: whatever a majority accepted, it is not on one of them alone.
 acceptors_are_whole() {
     local now=${EPOCHREALTIME/./}
     hold[network]=1
-    ((${#joining[@]} == 0 && ${#touched[@]} == 0)) &&
+    all_see && ((${#touched[@]} == 0)) &&
         ((now > members_at + 2000000 && now > network_at + 2000000))
 }
 
@@ -229,7 +250,7 @@ standing() {
 glance() {
     local before=$sizes
     notice_ends
-    ((${#joining[@]} == 0)) || notice_members
+    all_see || notice_members
     sizes=$(stat -c %s -- "$RESULTS"/learn*)
     if [[ $sizes != "$before" ]]; then heard; fi
     if ((SECONDS >= progress_at)) || [[ -t 2 ]]; then
@@ -273,7 +294,7 @@ faults_over() {
     ((busy == 0))
 }
 
-# of NUMBER...: least, middle and most.
+# of NUMBER...: least, middle and most, in seconds.
 of() {
     printf '%s\n' "$@" | sort -n | awk '{ v[NR] = $1 } END { printf "%s / %s / %s s", v[1], v[int((NR + 1) / 2)], v[NR] }'
 }
@@ -293,8 +314,12 @@ summary() {
     say "$sent values submitted, $acked acknowledged, $delivered delivered"
     say "longest silence of all learners $(awk -v us="$longest_silence" 'BEGIN { printf "%.2f s", us / 1e6 }')"
     say "the rules dropped $datagrams_lost datagrams; power cuts of $power_cuts acceptors"
-    if ((${#rejoins[@]})); then say "${#rejoins[@]} times an acceptor without memory joined; least / middle / most: $(of "${rejoins[@]}")"; fi
-    if ((${#returns[@]})); then say "${#returns[@]} times an acceptor came back with its data: $(of "${returns[@]}")"; fi
+    ((${#rejoins[@]} == 0)) || say "acceptors without memory joined ${#rejoins[@]} times, in $(of "${rejoins[@]}")"
+    ((${#returns[@]} == 0)) ||
+        say "acceptors with their data came back ${#returns[@]} times, in $(of "${returns[@]}"); damage was found $damages times"
+    if [[ ${disk_of[*]} ]]; then
+        say "$(cat "$RESULTS"/logs/acceptor*.log | grep -c 'no space is left') times an acceptor said that its disk was full"
+    fi
     # A cluster that does nothing makes no mistake.
     least=$((rate * run_seconds * ${#clients[@]} / 10))
     ((delivered >= least)) || problem "$delivered values delivered are fewer than $least, a tenth of what was to be"
@@ -342,7 +367,6 @@ for name in "${nodes[@]}"; do
     ((${#namespaces[@]} % 2)) || inside "$name" ip link set eth0 gso_max_segs 1
 done
 
-member_line=' member'
 # Whether an acceptor that died may come back.
 can_return=''
 if "$scripts/acceptor.sh" 1 "$CONF" --help | grep -q -- --data; then can_return=1; fi
@@ -361,13 +385,14 @@ if [[ $can_return ]] && ((data)); then
 fi
 read_plan
 
-for name in "${acceptors[@]}" "${proposers[@]}" "${learners[@]}" "${clients[@]}"; do launch "$name"; done
+for name in "${nodes[@]}"; do launch "$name"; done
+pass all_members acceptors
 begun=${EPOCHREALTIME/./}
-progress_at=$((SECONDS + 5))
 heard
 pass faults_over
 : >"$RESULTS/stop"
 pass clients_ended
+pass all_see
 pass outputs_complete
 stop_all
 summary
