@@ -64,7 +64,7 @@ impl Checker {
                 self.claims(packet, body.decided_until.get());
                 self.propose(packet, body.instance.get(), body.ballot(packet.sender), batch);
             }
-            Body::Phase2b(body, ranges) => {
+            Body::Phase2b(body, _, ranges) => {
                 self.vote(packet, body.ballot.get(), ranges);
                 self.choose(streams);
                 self.claims(packet, body.decided_until.get());

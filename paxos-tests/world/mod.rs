@@ -373,7 +373,7 @@ impl World {
                 assert!(self.streams.iter().any(later), "nobody took the place of {who}");
             }
             Stop::SameId { .. } => assert!(self.doubles, "{who} is the only one of this id"),
-            Stop::Ended | Stop::Conflict { .. } => panic!("{who} ends: {stop:?}"),
+            Stop::Ended | Stop::Conflict { .. } | Stop::OtherLog { .. } => panic!("{who} ends: {stop:?}"),
         }
         self.ended.push(Ended { who, stop });
     }
