@@ -284,30 +284,11 @@ fn named(path: &Path, error: io::Error) -> io::Error {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
+    use crate::engine::scratch::Scratch;
     use crate::journal::{Frame, Journal, Owner, Recall, Record};
-    use std::sync::atomic::{AtomicU64, Ordering};
     use wire::Ballot;
-
-    /// A directory of its own for a test, which is removed at its end.
-    pub struct Scratch(pub PathBuf);
-
-    impl Scratch {
-        pub fn new() -> Scratch {
-            static COUNT: AtomicU64 = AtomicU64::new(0);
-            let name = format!("paxos-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-            let directory = std::env::temp_dir().join(name);
-            fs::create_dir(&directory).unwrap();
-            Scratch(directory)
-        }
-    }
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
 
     #[derive(Default)]
     struct Promises(Vec<u64>);

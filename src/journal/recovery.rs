@@ -38,7 +38,10 @@ impl<M: Medium> Journal<M> {
             chain: 0,
             failed: None,
         };
-        let (report, end) = scan(&mut journal.medium, Some(owner), &mut |_, record| memory.recall(record))?;
+        let (report, end) = scan(&mut journal.medium, Some(owner), &mut |_, record| {
+            memory.recall(record);
+            Ok(())
+        })?;
         match end {
             Some(end) if !report.lost() => journal.resume(end)?,
             _ => journal.begin_anew(report.lost(), memory)?,

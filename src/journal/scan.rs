@@ -11,6 +11,7 @@ use super::report::{Fault, Finding, Loss, OpenError, Place, Report};
 use super::segment::{OtherVersion, SegmentHeader};
 use super::{Owner, Record, SECTOR};
 use std::collections::BTreeMap;
+use std::io;
 use std::ops::Range;
 
 /// Where a log ends, and so where it goes on.
@@ -35,12 +36,12 @@ pub struct End {
 /// [`Report::lost`] first.
 ///
 /// # Errors
-/// When the source fails, or when it is a log of somebody other than `expected` (`None`: anybody's will do),
+/// When the source or `each` fails, or when it is a log of somebody other than `expected` (`None`: anybody's will do),
 /// or of another version.
 pub fn scan(
     source: &mut impl Source,
     expected: Option<Owner>,
-    each: &mut dyn FnMut(Place, Record<'_>),
+    each: &mut dyn FnMut(Place, Record<'_>) -> io::Result<()>,
 ) -> Result<(Report, Option<End>), OpenError> {
     let numbers = source.segments()?;
     let (report, damaged) = (Report::default(), BTreeMap::new());
@@ -96,7 +97,7 @@ struct Scan<'a, S> {
     report: Report,
     /// By instance: the findings about its damaged bodies.
     damaged: BTreeMap<u64, Vec<usize>>,
-    each: &'a mut dyn FnMut(Place, Record<'_>),
+    each: &'a mut dyn FnMut(Place, Record<'_>) -> io::Result<()>,
 }
 
 impl<S: Source> Scan<'_, S> {
@@ -107,7 +108,7 @@ impl<S: Source> Scan<'_, S> {
             if let Look::Frame(condition, length) = look
                 && condition.bodies == 0
             {
-                self.deliver(&mut cursor, condition, length);
+                self.deliver(&mut cursor, condition, length)?;
                 continue;
             }
             match self.next(&cursor)? {
@@ -117,7 +118,7 @@ impl<S: Source> Scan<'_, S> {
                 }
                 Next::Nowhere => return self.end(cursor).map(Some),
                 next => match (look, next) {
-                    (Look::Frame(condition, length), _) => self.deliver(&mut cursor, condition, length),
+                    (Look::Frame(condition, length), _) => self.deliver(&mut cursor, condition, length)?,
                     (look, Next::Later(next)) => {
                         self.lose(&cursor, look, &next.segment);
                         cursor = self.enter(next);
@@ -191,25 +192,31 @@ impl<S: Source> Scan<'_, S> {
     }
 
     /// Hands out the records of a frame, and moves behind it.
-    fn deliver(&mut self, cursor: &mut Cursor, condition: Condition, length: usize) {
+    fn deliver(&mut self, cursor: &mut Cursor, condition: Condition, length: usize) -> io::Result<()> {
         let place = cursor.place();
         if !condition.padded {
             self.find(place, Fault::Padding);
         }
         let bytes = &cursor.segment.bytes[cursor.at..];
         let header = FrameHeader::find(bytes, self.report.epoch).expect("it was looked at before");
+        let mut taken = Ok(());
         let result = header.records(bytes, |at, record| {
+            if taken.is_err() {
+                return;
+            }
             let place = Place { offset: place.offset + at as u64, ..place };
             self.report.records += 1;
             self.note(place, &record);
-            (self.each)(place, record);
+            taken = (self.each)(place, record);
         });
+        taken?;
         assert_eq!(result, Ok(condition), "the same bytes say the same twice");
         self.report.frames += 1;
         self.report.bytes += length as u64;
         cursor.at += length;
         cursor.number += 1;
         cursor.chain = condition.chain;
+        Ok(())
     }
 
     /// Keeps account of damaged bodies and their repairs.

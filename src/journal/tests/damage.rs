@@ -139,7 +139,11 @@ fn a_look_at_a_log_goes_on_behind_a_loss() {
     let (place, _) = frames_of(&disk)[3];
     disk.flip(place.segment, place.offset + 9, 1);
     let mut seen = Vec::new();
-    let (report, end) = scan(&mut disk, None, &mut |_, record| seen.push(line(&record))).expect("readable");
+    let mut each = |_: Place, record: Record<'_>| {
+        seen.push(line(&record));
+        Ok(())
+    };
+    let (report, end) = scan(&mut disk, None, &mut each).expect("readable");
     assert_eq!(seen, [lines_of(1..=3), lines_of(5..=11)].concat());
     let what = Fault::Lost(Loss::Frame { number: 4 });
     assert_eq!(report.findings, [Finding { place, what }]);
