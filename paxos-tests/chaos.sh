@@ -150,11 +150,10 @@ all_members() {
     for name in "${names[@]}"; do [[ -z ${joining[$name]-} ]] || return 1; done
 }
 
-# What concerns several roles waits until no other lane has killed one of them or made it sleep.
+# What concerns several roles waits until no other lane has killed one of them or made it sleep; `faults_over` sees to it
+# that none does before all is as it was.
 none_is_down() {
-    [[ $1 != everything || ${phase[processes]} == idle ]] && return
-    hold[processes]=1
-    return 1
+    [[ $1 != everything || ${phase[processes]} == idle ]]
 }
 
 # acceptors_are_whole: one of them may be lost. All are members, know what they had forgotten and have heard one another
@@ -282,6 +281,7 @@ pass() {
 faults_over() {
     local lane busy=0
     hold=()
+    if [[ ${doing[acceptors]} == *everything* ]]; then hold[processes]=1; fi
     if ((${EPOCHREALTIME/./} < begun + run_seconds * 1000000)); then
         for lane in "${lanes[@]}"; do step_lane "$lane"; done
         return 1
