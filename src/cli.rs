@@ -1,5 +1,7 @@
 //! The command line.
 
+mod sim;
+
 mod inspect;
 
 use crate::conf::{Conf, data_directory};
@@ -54,6 +56,8 @@ enum Command {
     Learner(LearnerArgs),
     /// Submits every line of stdin as a value; exits 0 when all are decided.
     Client(ClientArgs),
+    /// Runs the roles in a simulated world where everything goes wrong; exits 1 when an invariant breaks.
+    Sim(sim::SimArgs),
     /// Prints a configuration as understood, defaults included.
     Check {
         /// The configuration file.
@@ -129,7 +133,7 @@ pub fn main() -> ExitCode {
         (_, _) => LevelFilter::Trace,
     };
     Logger::install(level);
-    match run(cli.command) {
+    match run(cli.command, cli.quiet > 0) {
         Ok(code) => code,
         Err(message) => {
             complain(&message);
@@ -138,7 +142,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<ExitCode, String> {
+fn run(command: Command, quiet: bool) -> Result<ExitCode, String> {
     match command {
         Command::Check { conf } => {
             let text = load(&conf)?.to_string();
@@ -149,6 +153,7 @@ fn run(command: Command) -> Result<ExitCode, String> {
                 _ => Ok(ExitCode::SUCCESS),
             }
         }
+        Command::Sim(args) => sim::main(&args, quiet),
         Command::Log(command) => inspect::run(&command),
         Command::Acceptor(args) => acceptor(&args),
         Command::Proposer(process) => {
@@ -285,7 +290,7 @@ fn acceptor(args: &AcceptorArgs) -> Result<ExitCode, String> {
             Reactor::open_durable(Role::Acceptor, process.id, &conf, journal)?
         }
     };
-    ended(drive(&mut reactor, &mut Acceptor::new(setup), &mut NoDriver)?)
+    ended(drive(&mut reactor, &mut Acceptor::remembering(setup, memory), &mut NoDriver)?)
 }
 
 /// The directory that an acceptor remembers in.

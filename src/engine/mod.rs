@@ -12,4 +12,3 @@ pub(crate) mod scratch;
 pub mod sockets;
 pub mod spare;
 pub mod storage;
-pub mod wheel;
