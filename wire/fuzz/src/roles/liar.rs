@@ -73,7 +73,7 @@ impl Liar {
                 self.instance = body.instance.get();
                 Some(body.ballot(packet.sender))
             }
-            Body::Phase2b(body, ranges) => {
+            Body::Phase2b(body, _, ranges) => {
                 self.instance = ranges.last().map_or(self.instance, |range| range.range().until - 1);
                 Some(body.ballot.get())
             }
@@ -122,7 +122,7 @@ impl Liar {
                 let value = Value { instance: body.instance, ballot: body.ballot(packet.sender).into() };
                 self.seal(acceptor, flags::DECIDED, &value, &[batch.as_bytes()], input)
             }
-            Body::Phase2b(body, ranges) => {
+            Body::Phase2b(body, _, ranges) => {
                 let ballot = body.ballot.get();
                 let sender =
                     Sender { role: Role::Proposer, id: ballot.proposer(), incarnation: ballot.incarnation() };
@@ -281,6 +281,7 @@ impl Liar {
                 let complete_until = self.instance(input);
                 let body = Helped {
                     joiner: self.life(input).into(),
+                    former: self.life(input).into(),
                     ballot: self.ballot(input).into(),
                     life: self.life(input).into(),
                     top: self.instance(input).max(complete_until).into(),
@@ -480,13 +481,17 @@ impl Liar {
 
     fn vote(&mut self, acceptor: Sender, ballot: Ballot, ranges: &[u8], input: &mut Input<'_>) -> Vec<u8> {
         let read_until = self.instance(input);
+        let lives = self.lives(input);
         let body = Phase2b {
             ballot: ballot.into(),
             decided_until: self.instance(input).into(),
             complete_until: self.instance(input).into(),
             room: self.room(read_until, input),
+            life: self.life(input).into(),
+            lives: (lives.len() as u16).into(),
+            reserved: [0; 6],
         };
-        self.seal(acceptor, 0, &body, &[ranges], input)
+        self.seal(acceptor, 0, &body, &[lives.as_bytes(), ranges], input)
     }
 
     fn promise(&mut self, acceptor: Sender, asked: &Phase1a, how: u8, input: &mut Input<'_>) -> Vec<u8> {

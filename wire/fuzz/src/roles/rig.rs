@@ -255,7 +255,7 @@ impl Rig {
 fn is_true(acceptor: &Acceptor, packet: &Packet<'_>) -> bool {
     match packet.body {
         Body::Phase1b(body, _, _) => body.ballot.get() <= acceptor.promised(),
-        Body::Phase2b(body, ranges) => {
+        Body::Phase2b(body, _, ranges) => {
             let ballot = body.ballot.get();
             let accepted = |instance: u64| acceptor.store().ballot(instance) >= ballot;
             ballot <= acceptor.promised()
