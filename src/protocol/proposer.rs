@@ -140,6 +140,8 @@ pub struct Proposer {
     deposed: u32,
     deposed_at: Nanos,
     seen: [Option<Seen>; ACCEPTORS_MAX],
+    /// When each acceptor that has nothing to say yet said so last.
+    blank: [Option<Nanos>; ACCEPTORS_MAX],
     unfit: bool,
     unfit_until: Nanos,
     unfit_times: u32,
@@ -202,6 +204,7 @@ impl Proposer {
             deposed: 0,
             deposed_at: 0,
             seen: [None; ACCEPTORS_MAX],
+            blank: [None; ACCEPTORS_MAX],
             unfit: false,
             unfit_until: 0,
             unfit_times: 0,
@@ -469,6 +472,11 @@ impl Process for Proposer {
             }
             Body::Report(body) if self.stage == Stage::Leading && body.ballot.get() == self.ballot => {
                 self.flow.heard(now, packet.sender, &body.room, out);
+            }
+            Body::Hello(_) if packet.sender.role == Role::Acceptor => {
+                if let Some(acceptor) = self.acceptors.index(packet.sender.id) {
+                    self.blank[acceptor] = Some(now);
+                }
             }
             Body::Hello(_)
                 if self.stage == Stage::Leading
