@@ -57,6 +57,8 @@ const NEARLY: u64 = 256;
 const IDLE_DELAYS: [Nanos; 3] = [MS, 10 * MS, 100 * MS];
 /// A page of phase 1 of which nothing came for so long is asked for anew.
 const STALE: Nanos = 300 * MS;
+/// A proposer that has fallen behind, or caught up, says so; no more often than this.
+const READY_TOLD: Nanos = 50 * MS;
 /// How often a proposer that does not lead yet tells clients why.
 const EXPLAIN: Nanos = 500 * MS;
 
@@ -164,6 +166,8 @@ pub struct Proposer {
     /// Who asks for decided instances that no acceptor is known to hold complete: the first of them, and
     /// since when.
     orphans: heapless::Vec<Orphan, ORPHANS_MAX>,
+    /// Whether others were told that we know all that is decided, and when.
+    told_ready: (bool, Nanos),
     /// When any client's entry came last.
     submit_heard: Nanos,
     /// One whose fate we watch while we follow.
@@ -219,6 +223,7 @@ impl Proposer {
             repairs: 0,
             explained: 0,
             orphans: heapless::Vec::new(),
+            told_ready: (true, 0),
             submit_heard: 0,
             waiting: None,
             lineage: Lineage::new(&acceptors),
@@ -536,6 +541,7 @@ impl Process for Proposer {
             out.stop(Stop::Conflict { instance });
             return;
         }
+        self.tell_ready(now, out);
         if self.stage == Stage::Following && now >= self.campaign_at && self.should_lead() {
             self.campaign(now, out);
         }

@@ -99,6 +99,16 @@ impl Proposer {
         out.send_flagged(to, flags, &body, &[]);
     }
 
+    /// Others wait for us to lead as long as they believe that we know all that is decided: a newcomer that
+    /// learns that it does not must not wait for its next heartbeat to say so.
+    pub(super) fn tell_ready(&mut self, now: Nanos, out: &mut Outbox) {
+        let ready = self.ready();
+        if ready != self.told_ready.0 && now.saturating_sub(self.told_ready.1) >= READY_TOLD {
+            self.told_ready = (ready, now);
+            self.heartbeat(To::Group(Role::Proposer), 0, out);
+        }
+    }
+
     pub(super) fn watermark(&mut self, to: To, flags: u8, out: &mut Outbox) {
         let decided_until = self.decided_until();
         let body = Watermark {
