@@ -350,7 +350,10 @@ judge() {
 }
 
 on_exit() {
-    if ((failed && begun > 0 && !judged)); then judge; fi
+    if ((failed && begun > 0 && !judged)); then
+        judge
+        say "the run did not come to its end: what is called lost may only be late"
+    fi
     if ((failed || $1)); then note "failed with seed $seed; what is left is in $RESULTS"; fi
 }
 
