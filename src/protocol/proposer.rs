@@ -29,6 +29,7 @@ use crate::limits::{
     ACCEPTORS_MAX, FLOW_INSTANCES, MS, NAGLE_INSTANCES, PIPELINE, PROPOSER_AHEAD, PROPOSER_WINDOW,
     REPAIR_BURST,
 };
+use crate::planted::{Bug, planted};
 use core::net::SocketAddrV4;
 use wire::{
     Ack, Ballot, Body, EntryHeader, Fetch, HEADER_LEN, Heartbeat, Hello, Packet, Phase1a, Phase2a,
@@ -139,6 +140,8 @@ pub struct Proposer {
     deposed: u32,
     deposed_at: Nanos,
     seen: [Option<Seen>; ACCEPTORS_MAX],
+    /// When each acceptor that has nothing to say yet said so last.
+    blank: [Option<Nanos>; ACCEPTORS_MAX],
     unfit: bool,
     unfit_until: Nanos,
     unfit_times: u32,
@@ -201,6 +204,7 @@ impl Proposer {
             deposed: 0,
             deposed_at: 0,
             seen: [None; ACCEPTORS_MAX],
+            blank: [None; ACCEPTORS_MAX],
             unfit: false,
             unfit_until: 0,
             unfit_times: 0,
@@ -469,6 +473,11 @@ impl Process for Proposer {
             Body::Report(body) if self.stage == Stage::Leading && body.ballot.get() == self.ballot => {
                 self.flow.heard(now, packet.sender, &body.room, out);
             }
+            Body::Hello(_) if packet.sender.role == Role::Acceptor => {
+                if let Some(acceptor) = self.acceptors.index(packet.sender.id) {
+                    self.blank[acceptor] = Some(now);
+                }
+            }
             Body::Hello(_)
                 if self.stage == Stage::Leading
                     && packet.sender.role == Role::Learner
@@ -486,7 +495,9 @@ impl Process for Proposer {
                 self.identity.hello(0, out);
                 self.heartbeat(To::Group(Role::Proposer), 0, out);
                 if self.leads() {
-                    self.watermark(To::Group(Role::Acceptor), flags::ASK, out);
+                    if !planted(Bug::NoTailRepair) {
+                        self.watermark(To::Group(Role::Acceptor), flags::ASK, out);
+                    }
                     self.announce(now, flags::LEADING, out);
                 }
                 self.reader.asked();
@@ -503,7 +514,7 @@ impl Process for Proposer {
             RETRANSMIT => self.retransmit(now, out),
             IDLE => {
                 self.idle_set = false;
-                if self.leads() && self.sent_until == self.window.frontier() {
+                if !planted(Bug::NoTailRepair) && self.leads() && self.sent_until == self.window.frontier() {
                     self.told.1 += 1;
                     self.watermark(To::Group(Role::Acceptor), 0, out);
                 }

@@ -11,6 +11,7 @@ use super::queue::{Event, Queue, What};
 use super::script::{Input, Moment};
 use super::story::Story;
 use super::stream::{Feed, Stream};
+use crate::planted::{Bug, planted};
 use crate::protocol::{Nanos, Setup, Stop, To};
 use wire::{Kind, Layout, Packet, Refusal, Role, Sender};
 
@@ -185,7 +186,9 @@ impl World {
             return Err(Failure::Script("first say which acceptors there are".into()));
         }
         let start = self.nodes.len();
-        let me = Sender { role, id, incarnation: incarnation(start) };
+        let reused = planted(Bug::BallotReused) && role == Role::Proposer;
+        let incarnation = if reused { u64::from(id) } else { incarnation(start) };
+        let me = Sender { role, id, incarnation };
         let space = self.spaces.iter().rev().find(|(who, _)| who.is(me)).map_or(SPACE, |(_, space)| *space);
         let setup = Setup {
             me,
