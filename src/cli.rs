@@ -1,21 +1,29 @@
 //! The command line.
 
-use crate::conf::Conf;
+mod sim;
+
+mod inspect;
+
+use crate::conf::{Conf, data_directory};
 use crate::engine::clock;
 use crate::engine::input::{self, Input, Lines};
-use crate::engine::reactor::{Driver, End, NoDriver, Reactor, Step};
+use crate::engine::reactor::{self, Driver, End, NoDriver, Reactor, Step};
+use crate::engine::storage;
+use crate::journal::Owner;
 use crate::protocol::acceptor::Acceptor;
 use crate::protocol::client::Client;
 use crate::protocol::deliver::Format;
 use crate::protocol::learner::Learner;
+use crate::protocol::memory::Memory;
 use crate::protocol::proposer::Proposer;
 use crate::protocol::{Nanos, Process, Stop};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use log::LevelFilter;
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -41,18 +49,23 @@ pub struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Votes, and remembers. A majority of the acceptors must run.
-    Acceptor(Process1),
+    Acceptor(AcceptorArgs),
     /// Leads, or stands by to lead. One must run; the lowest id leads.
     Proposer(Process1),
     /// Prints the decided values on stdout, in their order.
     Learner(LearnerArgs),
     /// Submits every line of stdin as a value; exits 0 when all are decided.
     Client(ClientArgs),
+    /// Runs the roles in a simulated world where everything goes wrong; exits 1 when an invariant breaks.
+    Sim(sim::SimArgs),
     /// Prints a configuration as understood, defaults included.
     Check {
         /// The configuration file.
         conf: PathBuf,
     },
+    /// Looks at what an acceptor remembers on disk, while it runs or not.
+    #[command(subcommand)]
+    Log(inspect::Command),
 }
 
 #[derive(Args, Debug)]
@@ -61,6 +74,16 @@ struct Process1 {
     id: u16,
     /// The configuration file, the same for all processes.
     conf: PathBuf,
+}
+
+#[derive(Args, Debug)]
+struct AcceptorArgs {
+    #[command(flatten)]
+    process: Process1,
+    /// Remembers in this directory, relative to the working directory; `%i` stands for the id, `none` for
+    /// none. Overrides `data` in the configuration, which is relative to the configuration.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -93,6 +116,10 @@ struct ClientArgs {
     /// Submits no more than so many values per second; overrides `rate` in the configuration.
     #[arg(long, value_name = "VALUES_PER_S", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
+    /// Appends to a file how many values are decided so far, a line whenever that changes: the first so many that
+    /// were read. After a crash the last line is still true.
+    #[arg(long, value_name = "FILE")]
+    acked: Option<PathBuf>,
 }
 
 /// Runs the program.
@@ -106,7 +133,7 @@ pub fn main() -> ExitCode {
         (_, _) => LevelFilter::Trace,
     };
     Logger::install(level);
-    match run(cli.command) {
+    match run(cli.command, cli.quiet > 0) {
         Ok(code) => code,
         Err(message) => {
             complain(&message);
@@ -115,7 +142,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<ExitCode, String> {
+fn run(command: Command, quiet: bool) -> Result<ExitCode, String> {
     match command {
         Command::Check { conf } => {
             let text = load(&conf)?.to_string();
@@ -126,7 +153,9 @@ fn run(command: Command) -> Result<ExitCode, String> {
                 _ => Ok(ExitCode::SUCCESS),
             }
         }
-        Command::Acceptor(process) => acceptor(&process),
+        Command::Sim(args) => sim::main(&args, quiet),
+        Command::Log(command) => inspect::run(&command),
+        Command::Acceptor(args) => acceptor(&args),
         Command::Proposer(process) => {
             let conf = load(&process.conf)?;
             let (mut reactor, setup) = Reactor::open(Role::Proposer, process.id, &conf)?;
@@ -180,7 +209,7 @@ impl log::Log for Logger {
     }
 }
 
-fn load(path: &std::path::Path) -> Result<Conf, String> {
+fn load(path: &Path) -> Result<Conf, String> {
     Conf::load(path).map_err(|diagnostics| diagnostics.to_string())
 }
 
@@ -189,7 +218,7 @@ fn drive<R: Process>(
     role: &mut R,
     driver: &mut impl Driver<R>,
 ) -> Result<End, String> {
-    reactor.run(role, driver).map_err(|error| format!("paxos: the system fails: {error}"))
+    reactor.run(role, driver).map_err(|failure| format!("paxos: {failure}"))
 }
 
 /// What the end of a role other than a client means.
@@ -218,6 +247,10 @@ fn reason(stop: Stop) -> String {
                         long values at once"
                 .into()
         }
+        Stop::OtherLog { own, new } => format!(
+            "the acceptors have lost their memory and began a new log, {new:08x}; this process belongs to the former one, \
+             {own:08x}, which is over: start it anew to follow the new one"
+        ),
         Stop::Conflict { instance } => format!(
             "instance {instance}: two different values came that cannot both be right; stopping rather than going on \
              with a wrong order. Do two clusters share these groups, or has an acceptor lost its memory?"
@@ -225,7 +258,8 @@ fn reason(stop: Stop) -> String {
     }
 }
 
-fn acceptor(process: &Process1) -> Result<ExitCode, String> {
+fn acceptor(args: &AcceptorArgs) -> Result<ExitCode, String> {
+    let process = &args.process;
     let conf = load(&process.conf)?;
     if !conf.is_acceptor(process.id) {
         let mut ids: Vec<u16> = conf.acceptor_ids.clone();
@@ -245,8 +279,31 @@ fn acceptor(process: &Process1) -> Result<ExitCode, String> {
             conf.acceptors.port(),
         ));
     }
-    let (mut reactor, setup) = Reactor::open(Role::Acceptor, process.id, &conf)?;
-    ended(drive(&mut reactor, &mut Acceptor::new(setup), &mut NoDriver)?)
+    // Remembering comes first: sockets that nobody reads for so long would overflow.
+    let mut memory = Memory::default();
+    let (mut reactor, setup) = match data(args, &conf) {
+        None => Reactor::open(Role::Acceptor, process.id, &conf)?,
+        Some(directory) => {
+            let owner = Owner { cluster: reactor::cluster(&conf), acceptor: process.id };
+            let journal =
+                storage::open(&directory, owner, &mut memory).map_err(|error| format!("paxos: {error}"))?;
+            Reactor::open_durable(Role::Acceptor, process.id, &conf, journal)?
+        }
+    };
+    ended(drive(&mut reactor, &mut Acceptor::remembering(setup, memory), &mut NoDriver)?)
+}
+
+/// The directory that an acceptor remembers in.
+fn data(args: &AcceptorArgs, conf: &Conf) -> Option<PathBuf> {
+    let id = args.process.id;
+    match &args.data {
+        None => conf.data_of(id),
+        Some(directory) if directory.as_os_str() == "none" => None,
+        // A name that is no text has no `%i` in it.
+        Some(directory) => {
+            Some(directory.to_str().map_or(directory.clone(), |data| data_directory(data, id)))
+        }
+    }
 }
 
 /// Ends a learner that has had nothing to print for some time.
@@ -305,6 +362,7 @@ struct Feeder {
     /// When something was decided last, or nothing waited; how far that was; when we complained last.
     moved: (Nanos, u64),
     complained: Nanos,
+    acked: Option<Acked>,
 }
 
 const DRAW: Nanos = 200_000_000;
@@ -315,7 +373,11 @@ impl Driver<Client> for Feeder {
         self.feed(client);
         self.draw(now, client);
         self.complain(now, client);
-        Step::Until(now + DRAW)
+        let decided = client.progress().decided;
+        match self.acked.as_mut().map_or(Step::Whenever, |acked| acked.note(now, decided)) {
+            Step::Whenever => Step::Until(now + DRAW),
+            step => step,
+        }
     }
 }
 
@@ -412,6 +474,61 @@ impl Feeder {
     }
 }
 
+/// The file of `--acked`. A line goes there in one write, so that whatever kills us leaves whole lines.
+struct Acked {
+    path: PathBuf,
+    file: File,
+    /// When a line was written last, and which number.
+    written: (Nanos, u64),
+    broken: Option<std::io::Error>,
+}
+
+/// The shortest time between two lines of `--acked`, but for the last.
+const ACKED_EVERY: Nanos = 5_000_000;
+
+impl Acked {
+    fn open(path: &Path) -> Result<Acked, String> {
+        let file = File::options().append(true).create(true).open(path);
+        let file = file.map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Acked { path: path.into(), file, written: (0, 0), broken: None })
+    }
+
+    /// Writes the number, if it is a new one and it is time.
+    fn note(&mut self, now: Nanos, decided: u64) -> Step {
+        let next = self.written.0 + ACKED_EVERY;
+        if decided == self.written.1 {
+            Step::Whenever
+        } else if now < next {
+            Step::Until(next)
+        } else {
+            self.written = (now, decided);
+            match self.write() {
+                Ok(()) => Step::Whenever,
+                Err(error) => {
+                    self.broken = Some(error);
+                    Step::End
+                }
+            }
+        }
+    }
+
+    /// Writes the last number, unless it stands there.
+    fn finish(&mut self, decided: u64) -> Result<(), String> {
+        let mut result = self.broken.take().map_or(Ok(()), Err);
+        if result.is_ok() && decided != self.written.1 {
+            self.written.1 = decided;
+            result = self.write();
+        }
+        result.map_err(|error| {
+            format!("{}: {error}; {} decided", self.path.display(), counted(decided, "value"))
+        })
+    }
+
+    fn write(&mut self) -> std::io::Result<()> {
+        self.file.write_all(format!("{}\n", self.written.1).as_bytes())
+    }
+}
+
 /// `1 value`, `2 values`
 fn counted(number: u64, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
@@ -419,6 +536,7 @@ fn counted(number: u64, what: &str) -> String {
 
 fn client(args: &ClientArgs) -> Result<ExitCode, String> {
     let conf = load(&args.process.conf)?;
+    let acked = args.acked.as_deref().map(Acked::open).transpose()?;
     let (mut reactor, setup) = Reactor::open(Role::Client, args.process.id, &conf)?;
     let lines = input::start(std::io::stdin(), args.rate.or(conf.rate), reactor.poller());
     let bar = ProgressBar::new_spinner();
@@ -439,12 +557,16 @@ fn client(args: &ClientArgs) -> Result<ExitCode, String> {
         rate: 0.0,
         moved: (0, 0),
         complained: 0,
+        acked,
     };
     let mut client = Client::new(setup);
     let end = drive(&mut reactor, &mut client, &mut feeder)?;
     feeder.bar.finish_and_clear();
     let progress = client.progress();
     let undecided = feeder.undecided(&client);
+    if let Some(acked) = &mut feeder.acked {
+        acked.finish(progress.decided)?;
+    }
     if let Some(error) = feeder.broken {
         return Err(format!("stdin: {error}; {} read before decided", counted(progress.decided, "value")));
     }

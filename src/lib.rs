@@ -8,13 +8,15 @@
 //! ```
 //!
 //! [`protocol`] holds the roles: functions of (state, packet, now) to (state, outbox), without sockets,
-//! clocks, threads or files. [`engine`] is the only door to the world: sockets, timers, stdin and stdout. The
-//! packets are those of the `wire` crate.
+//! clocks, threads or files. [`engine`] is the only door to the world: sockets, timers, stdin and stdout;
+//! [`sim`] is another world for the same roles, in simulated time. The packets are those of the `wire` crate.
 
 pub mod cli;
 pub mod conf;
 pub mod engine;
 pub mod journal;
-
 pub mod limits;
+pub mod planted;
 pub mod protocol;
+pub mod sim;
+pub mod wheel;

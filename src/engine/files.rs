@@ -207,7 +207,7 @@ impl Medium for Files {
         self.file(segment)?.sync_data()
     }
 
-    fn set_aside(&mut self) -> io::Result<()> {
+    fn set_aside(&mut self, below: u64) -> io::Result<()> {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let mut aside = self.directory.join(format!("damaged-{since}"));
         for more in 2.. {
@@ -221,12 +221,12 @@ impl Medium for Files {
                 }
             }
         }
-        for segment in self.segments()? {
+        for segment in self.segments()?.into_iter().filter(|segment| *segment < below) {
             fs::rename(path(&self.directory, segment), path(&aside, segment))?;
         }
         File::open(&aside)?.sync_all()?;
         self.sync_directory()?;
-        self.there.clear();
+        self.there = self.there.split_off(&below);
         (self.open, self.aside) = (None, Some(aside));
         Ok(())
     }
@@ -284,30 +284,11 @@ fn named(path: &Path, error: io::Error) -> io::Error {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
+    use crate::engine::scratch::Scratch;
     use crate::journal::{Frame, Journal, Owner, Recall, Record};
-    use std::sync::atomic::{AtomicU64, Ordering};
     use wire::Ballot;
-
-    /// A directory of its own for a test, which is removed at its end.
-    pub struct Scratch(pub PathBuf);
-
-    impl Scratch {
-        pub fn new() -> Scratch {
-            static COUNT: AtomicU64 = AtomicU64::new(0);
-            let name = format!("paxos-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-            let directory = std::env::temp_dir().join(name);
-            fs::create_dir(&directory).unwrap();
-            Scratch(directory)
-        }
-    }
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
 
     #[derive(Default)]
     struct Promises(Vec<u64>);

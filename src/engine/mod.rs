@@ -7,7 +7,8 @@ pub mod clock;
 pub mod files;
 pub mod input;
 pub mod reactor;
+#[cfg(test)]
+pub(crate) mod scratch;
 pub mod sockets;
 pub mod spare;
 pub mod storage;
-pub mod wheel;

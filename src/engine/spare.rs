@@ -221,7 +221,7 @@ fn fill(path: &Path, length: u64, stopped: &dyn Fn() -> bool) -> io::Result<()> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::files::tests::Scratch;
+    use crate::engine::scratch::Scratch;
 
     #[test]
     fn a_segment_is_full_of_zeros_and_there_once_it_was_waited_for() {

@@ -93,7 +93,7 @@ fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::files::tests::Scratch;
+    use crate::engine::scratch::Scratch;
 
     #[test]
     fn counts_are_told_with_their_units() {

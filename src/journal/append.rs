@@ -4,6 +4,7 @@ use super::medium::Medium;
 use super::segment::SegmentHeader;
 use super::{Frame, Owner, SECTOR};
 use crate::limits::SEGMENT_RESERVE;
+use crate::planted::{Bug, planted};
 use std::io;
 use zerocopy::IntoBytes;
 
@@ -52,6 +53,9 @@ impl<M: Medium> Journal<M> {
         }
         let (bytes, chain) = frame.seal(self.epoch, self.number, self.chain);
         self.medium.write(self.segment, self.at, bytes)?;
+        if planted(Bug::FsyncRetried) {
+            let _ = self.medium.sync(self.segment);
+        }
         self.medium.sync(self.segment)?;
         self.at += length;
         self.number += 1;

@@ -38,7 +38,10 @@ impl<M: Medium> Journal<M> {
             chain: 0,
             failed: None,
         };
-        let (report, end) = scan(&mut journal.medium, Some(owner), &mut |_, record| memory.recall(record))?;
+        let (report, end) = scan(&mut journal.medium, Some(owner), &mut |_, record| {
+            memory.recall(record);
+            Ok(())
+        })?;
         match end {
             Some(end) if !report.lost() => journal.resume(end)?,
             _ => journal.begin_anew(report.lost(), memory)?,
@@ -70,15 +73,18 @@ impl<M: Medium> Journal<M> {
 
     fn begin_anew(&mut self, lost: bool, memory: &mut impl Recall) -> Result<(), OpenError> {
         let there = self.medium.segments()?;
-        let mut first = there.first().copied().unwrap_or(1);
+        let first = match lost {
+            // A number that was used is not used again, so that no old segment can pass for a new one.
+            true => there.last().map_or(1, |last| last + 1),
+            false => there.first().copied().unwrap_or(1),
+        };
+        // Space first: without it the old log stays where it is, and is told lost again the next time.
+        if !self.medium.create(first)? {
+            return Err(OpenError::NoSpace);
+        }
         if lost {
             memory.forget();
-            // A number that was used is not used again, so that no old segment can pass for a new one.
-            first = there.last().map_or(1, |last| last + 1);
-            self.medium.set_aside()?;
-        }
-        if self.medium.segment_len() < 2 * SECTOR as u64 || !self.medium.create(first)? {
-            return Err(OpenError::NoSpace);
+            self.medium.set_aside(first)?;
         }
         self.begin(first)?;
         Ok(())

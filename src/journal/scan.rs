@@ -10,7 +10,9 @@ use super::medium::Source;
 use super::report::{Fault, Finding, Loss, OpenError, Place, Report};
 use super::segment::{OtherVersion, SegmentHeader};
 use super::{Owner, Record, SECTOR};
+use crate::planted::{Bug, planted};
 use std::collections::BTreeMap;
+use std::io;
 use std::ops::Range;
 
 /// Where a log ends, and so where it goes on.
@@ -38,12 +40,12 @@ pub struct End {
 /// [`Report::lost`] first.
 ///
 /// # Errors
-/// When the source fails, or when it is a log of somebody other than `expected` (`None`: anybody's will do),
+/// When the source or `each` fails, or when it is a log of somebody other than `expected` (`None`: anybody's will do),
 /// or of another version.
 pub fn scan(
     source: &mut impl Source,
     expected: Option<Owner>,
-    each: &mut dyn FnMut(Place, Record<'_>),
+    each: &mut dyn FnMut(Place, Record<'_>) -> io::Result<()>,
 ) -> Result<(Report, Option<End>), OpenError> {
     let numbers = source.segments()?;
     let (report, damaged) = (Report::default(), BTreeMap::new());
@@ -101,7 +103,7 @@ struct Scan<'a, S> {
     report: Report,
     /// By instance: the findings about its damaged bodies.
     damaged: BTreeMap<u64, Vec<usize>>,
-    each: &'a mut dyn FnMut(Place, Record<'_>),
+    each: &'a mut dyn FnMut(Place, Record<'_>) -> io::Result<()>,
 }
 
 impl<S: Source> Scan<'_, S> {
@@ -112,7 +114,7 @@ impl<S: Source> Scan<'_, S> {
             if let Look::Frame(condition, length) = look
                 && condition.bodies == 0
             {
-                self.deliver(&mut cursor, condition, length);
+                self.deliver(&mut cursor, condition, length)?;
                 continue;
             }
             match self.next(&cursor)? {
@@ -122,7 +124,7 @@ impl<S: Source> Scan<'_, S> {
                 }
                 Next::Nowhere => return self.end(cursor).map(Some),
                 next => match (look, next) {
-                    (Look::Frame(condition, length), _) => self.deliver(&mut cursor, condition, length),
+                    (Look::Frame(condition, length), _) => self.deliver(&mut cursor, condition, length)?,
                     (look, Next::Later(next)) => {
                         self.lose(&cursor, look, &next.segment);
                         cursor = self.enter(next);
@@ -196,19 +198,24 @@ impl<S: Source> Scan<'_, S> {
     }
 
     /// Hands out the records of a frame, and moves behind it.
-    fn deliver(&mut self, cursor: &mut Cursor, condition: Condition, length: usize) {
+    fn deliver(&mut self, cursor: &mut Cursor, condition: Condition, length: usize) -> io::Result<()> {
         let place = cursor.place();
         if !condition.padded {
             self.find(place, Fault::Padding);
         }
         let bytes = &cursor.segment.bytes[cursor.at..];
         let header = FrameHeader::find(bytes, self.report.epoch).expect("it was looked at before");
+        let mut taken = Ok(());
         let result = header.records(bytes, |at, record| {
+            if taken.is_err() {
+                return;
+            }
             let place = Place { offset: place.offset + at as u64, ..place };
             self.report.records += 1;
             self.note(place, &record);
-            (self.each)(place, record);
+            taken = (self.each)(place, record);
         });
+        taken?;
         assert_eq!(result, Ok(condition), "the same bytes say the same twice");
         self.report.frames += 1;
         self.report.bytes += length as u64;
@@ -216,6 +223,7 @@ impl<S: Source> Scan<'_, S> {
         cursor.number += 1;
         cursor.chain = condition.chain;
         cursor.doubtful = condition.bodies > 0;
+        Ok(())
     }
 
     /// Keeps account of damaged bodies and their repairs.
@@ -239,6 +247,9 @@ impl<S: Source> Scan<'_, S> {
     /// Where the log goes on, when it does not at `cursor`.
     fn next(&mut self, cursor: &Cursor) -> Result<Next, OpenError> {
         let epoch = self.report.epoch;
+        if planted(Bug::DamageCutOff) {
+            return Ok(Next::Nowhere);
+        }
         if let Some((at, header)) = cursor.segment.frame_behind(cursor.at + SECTOR, epoch, cursor.number + 1)
         {
             return Ok(Next::Here { at, number: header.number.get(), chain: header.chain.get() });
@@ -343,7 +354,8 @@ impl Cursor {
     fn look(&self, epoch: u64) -> Look {
         let bytes = self.segment.bytes.get(self.at..).unwrap_or_default();
         let Some(header) = FrameHeader::find(bytes, epoch) else { return Look::Nothing };
-        if (header.number.get(), header.chain.get()) != (self.number, self.chain) {
+        let follows = (header.number.get(), header.chain.get()) == (self.number, self.chain);
+        if !follows && !planted(Bug::RecycledTail) {
             return Look::Nothing;
         }
         match header.records(bytes, |_, _| ()) {

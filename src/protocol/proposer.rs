@@ -15,9 +15,10 @@ use super::election::Election;
 use super::flow::{Flow, Reader, cost};
 use super::identity::Identity;
 use super::intake::{Intake, Submitted};
+use super::lineage::{Belongs, Lineage};
 use super::outbox::{Notice, Outbox, Stop, To};
 use super::phase1::Phase1;
-use super::quorum::Acceptors;
+use super::quorum::{Acceptors, lives};
 use super::random::Random;
 use super::ranges::{RangeSet, append, records};
 use super::rto::Rto;
@@ -28,6 +29,7 @@ use crate::limits::{
     ACCEPTORS_MAX, FLOW_INSTANCES, MS, NAGLE_INSTANCES, PIPELINE, PROPOSER_AHEAD, PROPOSER_WINDOW,
     REPAIR_BURST,
 };
+use crate::planted::{Bug, planted};
 use core::net::SocketAddrV4;
 use wire::{
     Ack, Ballot, Body, EntryHeader, Fetch, HEADER_LEN, Heartbeat, Hello, Packet, Phase1a, Phase2a,
@@ -164,7 +166,9 @@ pub struct Proposer {
     submit_heard: Nanos,
     /// One whose fate we watch while we follow.
     waiting: Option<Waiting>,
+    lineage: Lineage,
     space: u32,
+    drops: u32,
 }
 
 impl Proposer {
@@ -214,7 +218,9 @@ impl Proposer {
             orphans: heapless::Vec::new(),
             submit_heard: 0,
             waiting: None,
+            lineage: Lineage::new(&acceptors),
             space: 0,
+            drops: 0,
             acceptors,
             setup,
         }
@@ -293,14 +299,17 @@ impl Proposer {
     }
 
     fn voted(&mut self, now: Nanos, from: SocketAddrV4, packet: &Packet<'_>, out: &mut Outbox) {
-        let Body::Phase2b(body, ranges) = packet.body else { return };
+        let Body::Phase2b(body, told, ranges) = packet.body else { return };
         let Some(acceptor) = self.acceptors.index(packet.sender.id) else { return };
         let (ballot, complete_until) = (body.ballot.get(), body.complete_until.get());
         if !ballot.follows(self.highest) {
             return; // nobody honest could have come to it
         }
         self.seen[acceptor] = Some(Seen { heard: now, address: from, complete_until });
-        self.outranked(now, ballot, out);
+        self.outranked(now, ballot, packet.has(flags::FENCE), out);
+        if !self.window.tally.live(acceptor, body.life.get(), lives(told)) {
+            return;
+        }
         let stamp = (packet.sender.incarnation, packet.header.sequence());
         self.window.tally.vote(acceptor, stamp, ballot, RangeRecord::all(ranges));
         self.window.watermark(ballot, body.decided_until.get());
@@ -368,7 +377,7 @@ impl Process for Proposer {
     }
 
     fn packet(&mut self, now: Nanos, from: SocketAddrV4, packet: &Packet<'_>, out: &mut Outbox) {
-        if !self.identity.admit(now, from, packet, out) {
+        if !self.identity.admit(now, from, packet, out) || !self.belongs(now, packet, out) {
             return;
         }
         if packet.sender.role == Role::Proposer {
@@ -388,7 +397,7 @@ impl Process for Proposer {
                 if !ballot.follows(self.highest) {
                     return;
                 }
-                self.outranked(now, ballot, out);
+                self.outranked(now, ballot, false, out);
                 self.led(ballot, from, out);
                 self.reader.read(ballot, instance, packet.header.length.get().into());
                 self.window.watermark(ballot, body.decided_until.get());
@@ -399,7 +408,7 @@ impl Process for Proposer {
                 if !ballot.follows(self.highest) {
                     return;
                 }
-                self.outranked(now, ballot, out);
+                self.outranked(now, ballot, false, out);
                 self.led(ballot, from, out);
                 self.window.watermark(ballot, body.decided_until.get());
                 if packet.has(flags::ASK) {
@@ -418,10 +427,13 @@ impl Process for Proposer {
                 }
             }
             Body::Phase1a(body) => self.heard_of(body.ballot.get()),
-            Body::Phase1b(body, _lives, runs) => {
+            Body::Phase1b(body, told, runs) => {
                 let Some(acceptor) = self.acceptors.index(packet.sender.id) else { return };
                 let complete_until = body.complete_until.get();
                 self.seen[acceptor] = Some(Seen { heard: now, address: from, complete_until });
+                if !self.window.tally.live(acceptor, body.life.get(), lives(told)) {
+                    return;
+                }
                 if self.stage == Stage::Preparing
                     && let Some(more) = self.phase1.answer(acceptor, from, body, runs)
                 {
@@ -429,7 +441,7 @@ impl Process for Proposer {
                 }
             }
             Body::Nack(body) if body.refused.get() == self.ballot => {
-                self.outranked(now, body.promised.get(), out)
+                self.outranked(now, body.promised.get(), packet.has(flags::FENCE), out)
             }
             Body::Value(body, batch) => {
                 let (instance, ballot) = (body.instance.get(), body.ballot.get());
@@ -437,7 +449,7 @@ impl Process for Proposer {
                     return;
                 }
                 if packet.has(flags::DECIDED) {
-                    self.outranked(now, ballot, out);
+                    self.outranked(now, ballot, false, out);
                     // Of what we have not proposed yet, nothing of our ballot or a lower one can be decided.
                     if self.stage != Stage::Leading || instance < self.proposed {
                         self.window.put_decided(instance, ballot, batch);
@@ -475,7 +487,9 @@ impl Process for Proposer {
                 self.identity.hello(0, out);
                 self.heartbeat(To::Group(Role::Proposer), 0, out);
                 if self.leads() {
-                    self.watermark(To::Group(Role::Acceptor), flags::ASK, out);
+                    if !planted(Bug::NoTailRepair) {
+                        self.watermark(To::Group(Role::Acceptor), flags::ASK, out);
+                    }
                     self.announce(now, flags::LEADING, out);
                 }
                 self.reader.asked();
@@ -492,7 +506,7 @@ impl Process for Proposer {
             RETRANSMIT => self.retransmit(now, out),
             IDLE => {
                 self.idle_set = false;
-                if self.leads() && self.sent_until == self.window.frontier() {
+                if !planted(Bug::NoTailRepair) && self.leads() && self.sent_until == self.window.frontier() {
                     self.told.1 += 1;
                     self.watermark(To::Group(Role::Acceptor), 0, out);
                 }
@@ -530,7 +544,7 @@ impl Process for Proposer {
     }
 
     fn receive_space(&mut self, space: u32, drops: u32) {
-        self.space = space;
+        (self.space, self.drops) = (space, drops);
         self.flow.own_space(space);
         self.catch_up.space(space, self.setup.layout.packet);
         self.reader.receive_space(space, drops);

@@ -6,7 +6,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// How many ranges a packet may carry: they fit the smallest packet (`mtu 1280`) beside the largest body, see
 /// `packet::PACKET_MIN`.
-pub const RANGES_MAX: usize = 92;
+pub const RANGES_MAX: usize = 84;
 
 /// Instances are below: a range that ends with the last one can still be told from one whose end does not fit
 /// a number. What may be proposed may be voted for.

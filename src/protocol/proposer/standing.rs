@@ -3,16 +3,54 @@
 use super::*;
 
 impl Proposer {
+    /// Whether a packet is of the log that we follow. Whoever knows nothing decided goes where a majority of
+    /// the acceptors is; whoever does must not mix two orders.
+    pub(super) fn belongs(&mut self, now: Nanos, packet: &Packet<'_>, out: &mut Outbox) -> bool {
+        let own = self.lineage.log();
+        match self.lineage.judge(packet) {
+            Belongs::Here => {
+                out.set_log(self.lineage.log());
+                true
+            }
+            Belongs::Elsewhere => false,
+            Belongs::Moved(new) if self.decided_until() == 0 => {
+                let mut fresh = Proposer::new(self.setup.clone());
+                // Its ballots must not be used again, in whatever log.
+                (fresh.highest, fresh.ballot) = (self.highest, self.ballot);
+                fresh.lineage = self.lineage.clone();
+                fresh.lineage.follow(new);
+                fresh.progress = now;
+                fresh.campaign_at = now;
+                fresh.receive_space(self.space, self.drops);
+                *self = fresh;
+                out.set_log(new);
+                out.notice(Notice::Moved { log: new });
+                true
+            }
+            Belongs::Moved(new) => {
+                out.stop(Stop::OtherLog { own, new });
+                false
+            }
+        }
+    }
+
     /// An acceptor or another leader showed this ballot: if it is higher than ours, ours is over, however much
-    /// higher. A decision of such a ballot must never be learned by one that still leads.
-    pub(super) fn outranked(&mut self, now: Nanos, by: Ballot, out: &mut Outbox) {
+    /// higher. A decision of such a ballot must never be learned by one that still leads. A `fence` is no
+    /// rival, only an acceptor that comes back: we may try again at once.
+    pub(super) fn outranked(&mut self, now: Nanos, by: Ballot, fence: bool, out: &mut Outbox) {
         if !by.follows(self.highest) {
             return; // nobody honest could have come to it
         }
         self.heard_of(by);
         if self.stage != Stage::Following && by > self.ballot {
             out.notice(Notice::Deposed { own: self.ballot, by });
+            let deposed = (self.deposed, self.deposed_at);
             self.follow(now, out);
+            if fence {
+                (self.deposed, self.deposed_at) = deposed;
+                self.campaign_at = now;
+                out.arm(CAMPAIGN, now);
+            }
         }
     }
 
@@ -90,7 +128,7 @@ impl Proposer {
         if !work {
             self.progress = now;
         }
-        if now.saturating_sub(self.progress) >= self.setup.suspect {
+        if now.saturating_sub(self.progress) >= self.setup.suspect && !planted(Bug::HalfDeafLeader) {
             self.become_unfit(now, Notice::Unfit, out);
         }
         if self.unfit {

@@ -2,6 +2,11 @@
 
 use super::chance::Chance;
 
+/// The script of a seed: one of all kinds.
+pub fn script(seed: u64) -> String {
+    if seed.is_multiple_of(4) { struggle(seed) } else { random_script(seed) }
+}
+
 /// A short life of a small cluster in which anything may go wrong that the engine must survive, and which
 /// heals at the end.
 pub fn random_script(seed: u64) -> String {

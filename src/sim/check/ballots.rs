@@ -1,0 +1,41 @@
+//! A ballot is used by the one start of the one proposer that it names (invariant 2).
+
+use super::Checked;
+use crate::sim::failure::hold;
+use wire::{Body, Packet};
+
+/// Nobody asks for promises, or leads, in a ballot of somebody else or of a former life.
+///
+/// # Errors
+/// When it does. (A 2a cannot: its ballot *is* its sender.)
+pub fn owned(packet: &Packet<'_>) -> Checked {
+    let ballot = match packet.body {
+        Body::Phase1a(body) => body.ballot.get(),
+        // Only a leader says how far its own ballot decided.
+        Body::Watermark(body) => body.ballot.get(),
+        Body::Join(body) => body.ballot.get(),
+        _ => return Ok(()),
+    };
+    let own = ballot.proposer() == packet.sender.id && ballot.incarnation() == packet.sender.incarnation;
+    hold!(own, OneValuePerBallot, "{packet}: {ballot:?} is not its own ballot");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::forge::{ballot, broken, packet, proposer, seen};
+    use super::*;
+    use crate::sim::failure::Rule;
+    use wire::{Ballot, Phase1a};
+
+    #[test]
+    fn a_ballot_of_another_proposer_or_of_a_former_life_is_a_violation() {
+        let ask = |ballot: Ballot| {
+            let body = Phase1a { ballot: ballot.into(), from: 0.into() };
+            seen(&packet(proposer(1), 0, &body, &[]), owned)
+        };
+        ask(ballot(4, 1)).unwrap();
+        assert_eq!(broken(ask(ballot(4, 2))), Rule::OneValuePerBallot);
+        assert_eq!(broken(ask(Ballot::new(4, 1, 99))), Rule::OneValuePerBallot);
+    }
+}

@@ -1,0 +1,121 @@
+//! Makes a failing script shorter, as long as it fails in the same way.
+
+use super::failure::Failure;
+use super::run;
+use super::script::Script;
+use super::story::Story;
+
+/// A script that fails, and how.
+#[derive(Clone, Debug)]
+pub struct Shrunk {
+    pub script: Script,
+    pub failure: Failure,
+    /// How many runs it took.
+    pub runs: u64,
+}
+
+/// Leaves out sentences, then halves numbers, greedily, as long as a run of the same seed fails in the same
+/// way and `go_on` says so.
+pub fn shrink(seed: u64, script: &Script, failure: &Failure, mut go_on: impl FnMut() -> bool) -> Shrunk {
+    let mut best = Shrunk { script: script.clone(), failure: failure.clone(), runs: 0 };
+    loop {
+        let before = best.script.clone();
+        best.leave_out(seed, &mut go_on);
+        best.halve(seed, &mut go_on);
+        if best.script == before || !go_on() {
+            return best;
+        }
+    }
+}
+
+impl Shrunk {
+    /// Takes a candidate that fails in the same way.
+    fn takes(&mut self, seed: u64, candidate: Script) -> bool {
+        self.runs += 1;
+        match run(seed, &candidate, Story::Untold).result {
+            Err(failure) if failure.is_like(&self.failure) => {
+                (self.script, self.failure) = (candidate, failure);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Tries without large pieces first, then without smaller ones (Zeller's ddmin without complements).
+    fn leave_out(&mut self, seed: u64, go_on: &mut impl FnMut() -> bool) {
+        let mut piece = self.script.sentences.len().div_ceil(2);
+        loop {
+            // From the end: what comes after the failure goes at once.
+            let mut end = self.script.sentences.len();
+            while end > 0 && go_on() {
+                let first = end.saturating_sub(piece);
+                let mut candidate = self.script.clone();
+                candidate.sentences.drain(first..end);
+                self.takes(seed, candidate);
+                end = first.min(self.script.sentences.len());
+            }
+            if piece <= 1 {
+                return;
+            }
+            piece = piece.div_ceil(2);
+        }
+    }
+
+    fn halve(&mut self, seed: u64, go_on: &mut impl FnMut() -> bool) {
+        for sentence in 0..self.script.sentences.len() {
+            let words = self.script.sentences[sentence].0.split(' ').count();
+            for word in 0..words {
+                while go_on()
+                    && let Some(candidate) = halved(&self.script, sentence, word)
+                    && self.takes(seed, candidate)
+                {}
+            }
+        }
+    }
+}
+
+/// The script with one number half as large; `None` when there is none, or it makes no sense then.
+fn halved(script: &Script, sentence: usize, word: usize) -> Option<Script> {
+    let mut words: Vec<&str> = script.sentences[sentence].0.split(' ').collect();
+    let text = *words.get(word)?;
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let number: u64 = text[..digits].parse().ok()?;
+    // The name of a process is no amount.
+    let named = word > 0 && wire::Role::ALL.iter().any(|role| role.name() == words[word - 1]);
+    let smaller = if number <= 1 || named { return None } else { number / 2 };
+    let text = format!("{smaller}{}", &text[digits..]);
+    words[word] = &text;
+    let text = words.join(" ");
+    let mut parsed = Script::parse(&text).ok()?;
+    let mut candidate = script.clone();
+    candidate.sentences[sentence] = parsed.sentences.pop()?;
+    Some(candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_failure_needs_remains() {
+        let text = "5 acceptors; 2 proposers; 2 learners; lose 10%; client 1 submits 400 values; wait 100ms; \
+                    expect 100 delivered within 5s; duplicate 30%; crash proposers; wait 8s; \
+                    expect one leader within 4s; expect all delivered within 9s";
+        let script = Script::parse(text).unwrap();
+        let failure = run(3, &script, Story::Untold).result.unwrap_err();
+        let shrunk = shrink(3, &script, &failure, || true);
+        assert_eq!(shrunk.script.to_string(), "expect one leader within 1s");
+        assert!(shrunk.failure.is_like(&failure) && shrunk.runs < 100, "{} runs", shrunk.runs);
+    }
+
+    #[test]
+    fn numbers_are_halved_and_names_are_not() {
+        let script = Script::parse("client 9 submits 100 values of 50 bytes at 7/s").unwrap();
+        let half = |word| halved(&script, 0, word).map(|script| script.to_string());
+        assert_eq!(half(1), None);
+        assert_eq!(half(3).unwrap(), "client 9 submits 50 values of 50 bytes at 7/s");
+        assert_eq!(half(9).unwrap(), "client 9 submits 100 values of 50 bytes at 3/s");
+        assert_eq!(half(2), None);
+        assert_eq!(halved(&Script::parse("wait 1s").unwrap(), 0, 1), None);
+    }
+}
