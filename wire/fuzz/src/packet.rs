@@ -107,7 +107,9 @@ fn seal(buffer: &mut [u8], packet: &Packet<'_>) -> usize {
             wire::seal(buffer, layout, sender, stamp, body, &[lives.as_bytes(), runs.as_bytes()])
         }
         Body::Phase2a(body, batch) => wire::seal(buffer, layout, sender, stamp, body, &[batch.as_bytes()]),
-        Body::Phase2b(body, ranges) => wire::seal(buffer, layout, sender, stamp, body, &[ranges.as_bytes()]),
+        Body::Phase2b(body, lives, ranges) => {
+            wire::seal(buffer, layout, sender, stamp, body, &[lives.as_bytes(), ranges.as_bytes()])
+        }
         Body::Nack(body) => wire::seal(buffer, layout, sender, stamp, body, &[]),
         Body::Heartbeat(body) => wire::seal(buffer, layout, sender, stamp, body, &[]),
         Body::Watermark(body) => wire::seal(buffer, layout, sender, stamp, body, &[]),
@@ -141,7 +143,7 @@ fn look(body: &Body<'_>) {
             }
         }
         Body::Phase2a(_, batch) | Body::Value(_, batch) => entries(*batch),
-        Body::Phase2b(_, ranges) | Body::CatchUp(_, ranges) | Body::Fetch(_, ranges) => {
+        Body::Phase2b(_, _, ranges) | Body::CatchUp(_, ranges) | Body::Fetch(_, ranges) => {
             let ranges: Vec<wire::Range> = wire::RangeRecord::all(ranges).collect();
             assert!(ranges.iter().all(|range| !range.is_empty()));
             assert!(ranges.windows(2).all(|pair| pair[0].until < pair[1].first));

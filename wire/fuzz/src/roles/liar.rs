@@ -49,8 +49,13 @@ impl Liar {
             ballot: Ballot::new(1, 2, 77),
             instance: 0,
             highest: Ballot::ZERO,
-            log: 0,
+            log: 7,
         }
+    }
+
+    /// The role has started again.
+    pub fn restarted(&mut self, me: Sender) {
+        self.me = me;
     }
 
     /// Somebody said this: the role, or one of the others, who answer each other as well.
@@ -63,7 +68,7 @@ impl Liar {
         if self.me.role == Role::Proposer && packet.sender != self.me {
             return;
         }
-        if packet.sender == self.me {
+        if packet.sender == self.me && packet.header.log.get() != 0 {
             self.log = packet.header.log.get();
         }
         let ballot = match packet.body {
@@ -73,7 +78,7 @@ impl Liar {
                 self.instance = body.instance.get();
                 Some(body.ballot(packet.sender))
             }
-            Body::Phase2b(body, ranges) => {
+            Body::Phase2b(body, _, ranges) => {
                 self.instance = ranges.last().map_or(self.instance, |range| range.range().until - 1);
                 Some(body.ballot.get())
             }
@@ -122,7 +127,7 @@ impl Liar {
                 let value = Value { instance: body.instance, ballot: body.ballot(packet.sender).into() };
                 self.seal(acceptor, flags::DECIDED, &value, &[batch.as_bytes()], input)
             }
-            Body::Phase2b(body, ranges) => {
+            Body::Phase2b(body, _, ranges) => {
                 let ballot = body.ballot.get();
                 let sender =
                     Sender { role: Role::Proposer, id: ballot.proposer(), incarnation: ballot.incarnation() };
@@ -168,6 +173,7 @@ impl Liar {
                     joiner: body.life,
                     ballot: body.ballot,
                     life: acceptor.incarnation.into(),
+                    former: if how & 1 == 0 { 0 } else { self.life(input) }.into(),
                     top: self.instance(input).into(),
                     ..Helped::new_zeroed()
                 };
@@ -281,6 +287,7 @@ impl Liar {
                 let complete_until = self.instance(input);
                 let body = Helped {
                     joiner: self.life(input).into(),
+                    former: self.life(input).into(),
                     ballot: self.ballot(input).into(),
                     life: self.life(input).into(),
                     top: self.instance(input).max(complete_until).into(),
@@ -365,8 +372,14 @@ impl Liar {
     }
 
     fn lives(&self, input: &mut Input<'_>) -> Vec<U64> {
-        let count = [0, self.setup.acceptors.len(), 1, 15][usize::from(input.byte() & 3)];
-        (0..count).map(|_| self.life(input).into()).collect()
+        let choice = input.byte();
+        let all = self.setup.acceptors.len();
+        match choice {
+            0x00..=0x7f => vec![0.into(); all],
+            0x80..=0xbf => vec![77.into(); all],
+            0xc0..=0xef => (0..all).map(|_| self.life(input).into()).collect(),
+            _ => vec![77.into(); usize::from(choice & 15)],
+        }
     }
 
     /// Mostly near what the role mentioned, or small.
@@ -480,13 +493,17 @@ impl Liar {
 
     fn vote(&mut self, acceptor: Sender, ballot: Ballot, ranges: &[u8], input: &mut Input<'_>) -> Vec<u8> {
         let read_until = self.instance(input);
+        let lives = self.lives(input);
         let body = Phase2b {
             ballot: ballot.into(),
             decided_until: self.instance(input).into(),
             complete_until: self.instance(input).into(),
             room: self.room(read_until, input),
+            life: acceptor.incarnation.into(),
+            lives: (lives.len() as u16).into(),
+            reserved: [0; 6],
         };
-        self.seal(acceptor, 0, &body, &[ranges], input)
+        self.seal(acceptor, 0, &body, &[lives.as_bytes(), ranges], input)
     }
 
     fn promise(&mut self, acceptor: Sender, asked: &Phase1a, how: u8, input: &mut Input<'_>) -> Vec<u8> {

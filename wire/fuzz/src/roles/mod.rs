@@ -57,7 +57,7 @@ fn step(rig: &mut Rig, liar: &mut Liar, input: &mut Input<'_>) {
             return rig.turn(liar);
         }
         3 => return rig.receive_space(input.byte()),
-        4 => return rig.feed(input.byte()),
+        4 => return rig.feed(input.byte(), liar),
         5..=9 => liar.answer(input),
         10 => liar.answer(input).map(|packet| liar.damage(packet, input)),
         11..=13 => Some(liar.make(input)),
