@@ -94,8 +94,10 @@ impl Entry {
 /// What was written.
 #[derive(Debug, Default)]
 pub struct History {
-    /// All lines of the log, in order, and how many of them there were behind each frame.
+    /// All lines of the log, in order, as they were written and as they were told last, or will be.
     lines: Vec<Line>,
+    last: Vec<String>,
+    /// How many of them there were behind each frame.
     borders: Vec<usize>,
     /// So many of the lines are durable.
     pub durable: usize,
@@ -120,6 +122,7 @@ impl History {
     /// A frame with these lines was written; `durable`: it will surely be read.
     pub fn wrote(&mut self, lines: &[Line], durable: bool) {
         self.lines.extend_from_slice(lines);
+        self.last.extend(lines.iter().map(|line| line.whole.clone()));
         self.borders.push(self.lines.len());
         if durable {
             self.durable = self.lines.len();
@@ -154,16 +157,17 @@ impl History {
             );
             if !self.damaged {
                 assert!(count >= self.durable, "durable, and not there: {}", told());
-                let whole =
-                    memory.lines.iter().zip(&self.lines).all(|(line, written)| line.whole == written.whole);
-                assert!(whole, "damaged without damage: {}", told());
+                let same = memory.lines.iter().zip(&self.last).all(|(line, last)| line.whole == *last);
+                assert!(same, "changed without damage: {}", told());
             }
             self.borders.retain(|border| *border <= count);
+            self.lines.truncate(count);
         } else {
             self.borders = (0..=memory.lines.len()).collect();
+            self.lines.clone_from(&memory.lines);
         }
-        self.durable = memory.lines.len();
-        self.lines = memory.lines;
+        self.durable = self.lines.len();
+        self.last = memory.lines.into_iter().map(|line| line.whole).collect();
         (self.damaged, self.mixed) = (false, false);
     }
 }

@@ -49,8 +49,13 @@ impl Liar {
             ballot: Ballot::new(1, 2, 77),
             instance: 0,
             highest: Ballot::ZERO,
-            log: 0,
+            log: 7,
         }
+    }
+
+    /// The role has started again.
+    pub fn restarted(&mut self, me: Sender) {
+        self.me = me;
     }
 
     /// Somebody said this: the role, or one of the others, who answer each other as well.
@@ -63,7 +68,7 @@ impl Liar {
         if self.me.role == Role::Proposer && packet.sender != self.me {
             return;
         }
-        if packet.sender == self.me {
+        if packet.sender == self.me && packet.header.log.get() != 0 {
             self.log = packet.header.log.get();
         }
         let ballot = match packet.body {
@@ -168,6 +173,7 @@ impl Liar {
                     joiner: body.life,
                     ballot: body.ballot,
                     life: acceptor.incarnation.into(),
+                    former: if how & 1 == 0 { 0 } else { self.life(input) }.into(),
                     top: self.instance(input).into(),
                     ..Helped::new_zeroed()
                 };
@@ -366,8 +372,14 @@ impl Liar {
     }
 
     fn lives(&self, input: &mut Input<'_>) -> Vec<U64> {
-        let count = [0, self.setup.acceptors.len(), 1, 15][usize::from(input.byte() & 3)];
-        (0..count).map(|_| self.life(input).into()).collect()
+        let choice = input.byte();
+        let all = self.setup.acceptors.len();
+        match choice {
+            0x00..=0x7f => vec![0.into(); all],
+            0x80..=0xbf => vec![77.into(); all],
+            0xc0..=0xef => (0..all).map(|_| self.life(input).into()).collect(),
+            _ => vec![77.into(); usize::from(choice & 15)],
+        }
     }
 
     /// Mostly near what the role mentioned, or small.
@@ -487,7 +499,7 @@ impl Liar {
             decided_until: self.instance(input).into(),
             complete_until: self.instance(input).into(),
             room: self.room(read_until, input),
-            life: self.life(input).into(),
+            life: acceptor.incarnation.into(),
             lives: (lives.len() as u16).into(),
             reserved: [0; 6],
         };

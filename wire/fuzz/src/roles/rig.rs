@@ -3,11 +3,13 @@
 use super::super::input::Input;
 use super::Liar;
 use core::convert::Infallible;
+use paxos::journal::frame::FrameHeader;
 use paxos::limits::{OUTPUT_TURN, VALUE_MAX};
 use paxos::protocol::acceptor::Acceptor;
 use paxos::protocol::client::Client;
 use paxos::protocol::deliver::Format;
 use paxos::protocol::learner::Learner;
+use paxos::protocol::memory::Memory;
 use paxos::protocol::proposer::Proposer;
 use paxos::protocol::{Nanos, Outbox, Process, Setup, TIMERS};
 use std::collections::hash_map::DefaultHasher;
@@ -21,6 +23,10 @@ const THERE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 4001);
 
 /// Two weeks after the start, nanoseconds: no clock in a script goes further.
 const LAST: Nanos = 1 << 50;
+
+/// Of the log of an acceptor with a disk; here each frame stands for itself.
+const EPOCH: u64 = 0xe1;
+const VOTES_KEPT: usize = 64;
 
 enum Actor {
     Client(Box<Client>),
@@ -49,6 +55,10 @@ pub struct Rig {
     drops: u32,
     ended: bool,
     told: DefaultHasher,
+    /// The frames that an acceptor with a disk wrote.
+    log: Vec<Vec<u8>>,
+    /// Some of what an acceptor said that it accepted.
+    voted: Vec<(u64, Ballot)>,
     /// What never falls: a promise, or how far it is.
     promised: Ballot,
     progress: u64,
@@ -95,6 +105,8 @@ impl Rig {
             drops: 0,
             ended: false,
             told: DefaultHasher::new(),
+            log: Vec::new(),
+            voted: Vec::new(),
             promised: Ballot::ZERO,
             progress: 0,
         };
@@ -133,8 +145,14 @@ impl Rig {
         self.actor.process().receive_space(SPACES[usize::from(choice & 7)], self.drops);
     }
 
-    /// Lines for a client: up to 512 bytes at a time, or the end of them.
-    pub fn feed(&mut self, choice: u8) {
+    /// What else the world does to it: gives lines to a client, room to a log, or a new start to who has one.
+    pub fn feed(&mut self, choice: u8, liar: &mut Liar) {
+        if self.out.is_durable() {
+            match choice & 3 {
+                0 => self.restart(liar),
+                _ => self.actor.process().journal_room(u64::from(choice >> 2) << 9),
+            }
+        }
         let Actor::Client(client) = &mut self.actor else { return };
         if choice == u8::MAX {
             self.ended = true;
@@ -147,6 +165,27 @@ impl Rig {
             assert!(taken <= bytes.len());
             taken.hash(&mut self.told);
         }
+    }
+
+    /// Starts an acceptor again, from what its log remembers.
+    fn restart(&mut self, liar: &mut Liar) {
+        let mut memory = Memory::default();
+        for frame in &self.log {
+            let header = FrameHeader::find(frame, EPOCH).expect("it was written whole");
+            header.records(frame, |_, record| memory.recall(record)).expect("it was written whole");
+        }
+        self.setup.me.incarnation += 1;
+        let acceptor = Acceptor::remembering(self.setup.clone(), memory);
+        assert!(acceptor.promised() >= self.promised, "a promise was forgotten");
+        for (instance, ballot) in &self.voted {
+            assert!(acceptor.store().ballot(*instance) >= *ballot, "a vote for {instance} was forgotten");
+        }
+        self.actor = Actor::Acceptor(Box::new(acceptor));
+        self.out = Outbox::new(self.setup.layout, self.setup.me).durable();
+        self.timers = [None; TIMERS];
+        liar.restarted(self.setup.me);
+        self.actor.process().receive_space(212_992, self.drops);
+        self.actor.process().start(self.now, &mut self.out);
     }
 
     /// Bytes from the network: refused, or a packet for the role. What is refused here is what the reactor
@@ -191,10 +230,10 @@ impl Rig {
 
     fn flush(&mut self, liar: &mut Liar) {
         let (setup, actor, told) = (&self.setup, &self.actor, &mut self.told);
-        let mut framed = 0;
+        let (log, voted) = (&mut self.log, &mut self.voted);
         let sent = self.out.persist_then_send(
             |frame| {
-                framed = frame.length();
+                log.push(frame.seal(EPOCH, 1, 0).0.to_vec());
                 Ok::<(), Infallible>(())
             },
             |out| {
@@ -208,6 +247,11 @@ impl Rig {
                     assert!(bytes.len() <= setup.layout.packet);
                     if let Actor::Acceptor(acceptor) = actor {
                         assert!(is_true(acceptor, &packet), "{packet} is not so");
+                        if let Body::Phase2b(body, _, [.., last]) = packet.body
+                            && voted.len() < VOTES_KEPT
+                        {
+                            voted.push((last.range().until - 1, body.ballot.get()));
+                        }
                     }
                     (format!("{to:?}"), bytes).hash(told);
                     liar.overhear(bytes, &packet);
@@ -215,7 +259,7 @@ impl Rig {
             },
         );
         let Ok(()) = sent;
-        framed.hash(&mut self.told);
+        self.log.last().hash(&mut self.told);
         let (timers, told) = (&mut self.timers, &mut self.told);
         self.out.take_timers(|timer, at| {
             (timer, at).hash(told);
