@@ -76,6 +76,7 @@ impl World {
             Sentence::Calm => {
                 self.network.calm();
                 self.doomed.clear();
+                self.wake_all();
             }
         }
         Ok(())
@@ -112,10 +113,14 @@ impl World {
             Expectation::OneLeader { within } => {
                 self.until(now + within, |world| world.leaders().count() == 1)?
             }
-            Expectation::BallotsStill { time } => {
-                let before: Vec<Ballot> = self.promised().collect();
-                self.wait(time)?;
-                self.promised().eq(before)
+            Expectation::BallotsStill { time, within } => {
+                let (mut since, mut ballots) = (now, Vec::new());
+                self.until(now + within, |world| {
+                    if !world.promised().eq(ballots.iter().copied()) {
+                        (since, ballots) = (world.now(), world.promised().collect());
+                    }
+                    world.now() >= since + time
+                })?
             }
             Expectation::Ended(who) => self.ended.iter().any(|ended| who.is(ended.who)),
         };
@@ -138,7 +143,7 @@ impl World {
     }
 
     /// The promises of the acceptors that are there.
-    fn promised(&self) -> impl Iterator<Item = Ballot> {
+    fn promised(&self) -> impl Iterator<Item = Ballot> + use<'_> {
         self.alive().filter_map(|node| match &node.actor {
             Actor::Acceptor(acceptor) => Some(acceptor.promised()),
             _ => None,

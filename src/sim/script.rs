@@ -18,11 +18,12 @@
 //! heal                          calm
 //! wait 2s                       after 20ms crash proposer 1
 //! expect all delivered within 20s        expect nothing delivered        expect 50 delivered within 3s
-//! expect proposer 2 leads within 8s      expect one leader within 8s     expect ballots still for 10s
-//! expect proposer 1 ended
+//! expect proposer 2 leads within 8s      expect one leader within 8s     expect proposer 1 ended
+//! expect ballots still for 10s within 60s
 //! ```
 //!
-//! `heal` ends losses and mends what is cut; `calm` ends everything that the network does.
+//! `heal` ends losses and mends what is cut; `calm` ends everything that goes wrong: what the network does,
+//! pauses, crashes that are still to come.
 
 mod parse;
 
@@ -70,12 +71,26 @@ pub enum Moment {
 /// What must have come about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expectation {
-    AllDelivered { within: Nanos },
-    Delivered { values: u64, within: Nanos },
+    AllDelivered {
+        within: Nanos,
+    },
+    Delivered {
+        values: u64,
+        within: Nanos,
+    },
     NothingDelivered,
-    Leads { proposer: u16, within: Nanos },
-    OneLeader { within: Nanos },
-    BallotsStill { time: Nanos },
+    Leads {
+        proposer: u16,
+        within: Nanos,
+    },
+    OneLeader {
+        within: Nanos,
+    },
+    /// No acceptor promises anything new for so long.
+    BallotsStill {
+        time: Nanos,
+        within: Nanos,
+    },
     Ended(Who),
 }
 

@@ -11,6 +11,7 @@ use super::queue::{Event, Queue, What};
 use super::script::{Input, Moment};
 use super::story::Story;
 use super::stream::{Feed, Stream};
+use crate::limits::PACKET_COST;
 use crate::protocol::{Nanos, Setup, Stop, To};
 use wire::{Kind, Layout, Packet, Refusal, Role, Sender};
 
@@ -194,6 +195,12 @@ impl World {
         let start = self.nodes.len();
         let me = Sender { role, id, incarnation: incarnation(start) };
         let space = self.spaces.iter().rev().find(|(who, _)| who.is(me)).map_or(SPACE, |(_, space)| *space);
+        if u64::from(space) < self.packet_length as u64 + PACKET_COST {
+            return Err(Failure::Script(format!(
+                "a packet of {} bytes never fits {space}",
+                self.packet_length
+            )));
+        }
         let setup = Setup {
             me,
             layout: Layout { packet: self.packet_length, cluster: 5 },
@@ -272,6 +279,18 @@ impl World {
             {
                 node.paused_until = self.now + time;
                 node.wake = None;
+                self.wake(index, self.now);
+            }
+        }
+    }
+
+    /// Ends all pauses.
+    pub(super) fn wake_all(&mut self) {
+        for index in 0..self.nodes.len() {
+            if let Some(node) = &mut self.nodes[index]
+                && node.paused_until > self.now
+            {
+                node.paused_until = self.now;
                 self.wake(index, self.now);
             }
         }
