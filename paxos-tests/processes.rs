@@ -11,6 +11,8 @@ mod cluster;
 mod clients;
 #[path = "processes/crashes.rs"]
 mod crashes;
+#[path = "processes/data.rs"]
+mod data;
 #[path = "processes/hostile.rs"]
 mod hostile;
 #[path = "processes/learners.rs"]

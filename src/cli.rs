@@ -1,15 +1,19 @@
 //! The command line.
 
+mod inspect;
 mod sim;
 
-use crate::conf::Conf;
+use crate::conf::{Conf, data_directory};
 use crate::engine::clock;
 use crate::engine::input::{self, Input, Lines};
-use crate::engine::reactor::{Driver, End, NoDriver, Reactor, Step};
+use crate::engine::reactor::{self, Driver, End, NoDriver, Reactor, Step};
+use crate::engine::storage;
+use crate::journal::Owner;
 use crate::protocol::acceptor::Acceptor;
 use crate::protocol::client::Client;
 use crate::protocol::deliver::Format;
 use crate::protocol::learner::Learner;
+use crate::protocol::memory::Memory;
 use crate::protocol::proposer::Proposer;
 use crate::protocol::{Nanos, Process, Stop};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -43,7 +47,7 @@ pub struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Votes, and remembers. A majority of the acceptors must run.
-    Acceptor(Process1),
+    Acceptor(AcceptorArgs),
     /// Leads, or stands by to lead. One must run; the lowest id leads.
     Proposer(Process1),
     /// Prints the decided values on stdout, in their order.
@@ -57,6 +61,9 @@ enum Command {
         /// The configuration file.
         conf: PathBuf,
     },
+    /// Looks at what an acceptor remembers on disk, while it runs or not.
+    #[command(subcommand)]
+    Log(inspect::Command),
 }
 
 #[derive(Args, Debug)]
@@ -65,6 +72,16 @@ struct Process1 {
     id: u16,
     /// The configuration file, the same for all processes.
     conf: PathBuf,
+}
+
+#[derive(Args, Debug)]
+struct AcceptorArgs {
+    #[command(flatten)]
+    process: Process1,
+    /// Remembers in this directory, relative to the working directory; `%i` stands for the id, `none` for
+    /// none. Overrides `data` in the configuration, which is relative to the configuration.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -131,7 +148,8 @@ fn run(command: Command, quiet: bool) -> Result<ExitCode, String> {
             }
         }
         Command::Sim(args) => sim::main(&args, quiet),
-        Command::Acceptor(process) => acceptor(&process),
+        Command::Log(command) => inspect::run(&command),
+        Command::Acceptor(args) => acceptor(&args),
         Command::Proposer(process) => {
             let conf = load(&process.conf)?;
             let (mut reactor, setup) = Reactor::open(Role::Proposer, process.id, &conf)?;
@@ -194,7 +212,7 @@ fn drive<R: Process>(
     role: &mut R,
     driver: &mut impl Driver<R>,
 ) -> Result<End, String> {
-    reactor.run(role, driver).map_err(|error| format!("paxos: the system fails: {error}"))
+    reactor.run(role, driver).map_err(|failure| format!("paxos: {failure}"))
 }
 
 /// What the end of a role other than a client means.
@@ -230,7 +248,8 @@ fn reason(stop: Stop) -> String {
     }
 }
 
-fn acceptor(process: &Process1) -> Result<ExitCode, String> {
+fn acceptor(args: &AcceptorArgs) -> Result<ExitCode, String> {
+    let process = &args.process;
     let conf = load(&process.conf)?;
     if !conf.is_acceptor(process.id) {
         let mut ids: Vec<u16> = conf.acceptor_ids.clone();
@@ -250,8 +269,31 @@ fn acceptor(process: &Process1) -> Result<ExitCode, String> {
             conf.acceptors.port(),
         ));
     }
-    let (mut reactor, setup) = Reactor::open(Role::Acceptor, process.id, &conf)?;
+    // Remembering comes first: sockets that nobody reads for so long would overflow.
+    let mut memory = Memory::default();
+    let (mut reactor, setup) = match data(args, &conf) {
+        None => Reactor::open(Role::Acceptor, process.id, &conf)?,
+        Some(directory) => {
+            let owner = Owner { cluster: reactor::cluster(&conf), acceptor: process.id };
+            let journal =
+                storage::open(&directory, owner, &mut memory).map_err(|error| format!("paxos: {error}"))?;
+            Reactor::open_durable(Role::Acceptor, process.id, &conf, journal)?
+        }
+    };
     ended(drive(&mut reactor, &mut Acceptor::new(setup), &mut NoDriver)?)
+}
+
+/// The directory that an acceptor remembers in.
+fn data(args: &AcceptorArgs, conf: &Conf) -> Option<PathBuf> {
+    let id = args.process.id;
+    match &args.data {
+        None => conf.data_of(id),
+        Some(directory) if directory.as_os_str() == "none" => None,
+        // A name that is no text has no `%i` in it.
+        Some(directory) => {
+            Some(directory.to_str().map_or(directory.clone(), |data| data_directory(data, id)))
+        }
+    }
 }
 
 /// Ends a learner that has had nothing to print for some time.

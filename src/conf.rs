@@ -16,6 +16,7 @@
 //! | `suspect` | duration, above `heartbeat`, up to 1h | `5s` |
 //! | `rate` | values per second, or `none` | `none` |
 //! | `buffer` | bytes, 64KiB to 1024MiB | `4MiB` |
+//! | `data` | a directory, `%i` in it stands for the acceptor's id, or `none` | `none` |
 //!
 //! Durations are a number and `us`, `ms`, `s` or `m`. Sizes are a whole number of bytes, of `k` (1000), `M`
 //! (1000²), `KiB` (1024) or `MiB` (1024²).
@@ -97,6 +98,9 @@ pub struct Conf {
     pub rate: Option<u32>,
     /// Bytes to ask for as `SO_RCVBUF` and `SO_SNDBUF`, 64 KiB to 1 GiB. The kernel may give less, silently.
     pub buffer: usize,
+    /// The directory that acceptors remember in, as it was written: see [`Conf::data_of`]. `None`: they
+    /// remember in memory only.
+    pub data: Option<String>,
     written: Written,
 }
 
@@ -150,6 +154,12 @@ impl Conf {
         )
     }
 
+    /// The directory that acceptor `id` remembers in. One that is relative lies beside the configuration.
+    pub fn data_of(&self, id: u16) -> Option<PathBuf> {
+        let directory = data_directory(self.data.as_ref()?, id);
+        Some(self.path.parent().unwrap_or(Path::new("")).join(directory))
+    }
+
     /// Whether `id` is one of the cluster's acceptors.
     pub fn is_acceptor(&self, id: u16) -> bool {
         self.acceptor_ids.contains(&id)
@@ -177,8 +187,15 @@ impl Conf {
             Key::Suspect => value::duration_text(self.suspect),
             Key::Rate => self.rate.map_or("none".to_string(), |rate| rate.to_string()),
             Key::Buffer => value::size_text(self.buffer),
+            Key::Data => self.data.clone().unwrap_or("none".to_string()),
         }
     }
+}
+
+/// The directory that the value of `data` names for acceptor `id`, as far as it is relative: `%i` stands for
+/// the id.
+pub fn data_directory(data: &str, id: u16) -> PathBuf {
+    data.replace("%i", &id.to_string()).into()
 }
 
 /// What `paxos check CONF` prints: every key, columns aligned, `# default` behind what the file left out.

@@ -17,10 +17,11 @@ pub(super) enum Key {
     Suspect,
     Rate,
     Buffer,
+    Data,
 }
 
 impl Key {
-    pub(super) const ALL: [Key; 11] = [
+    pub(super) const ALL: [Key; 12] = [
         Key::Clients,
         Key::Proposers,
         Key::Acceptors,
@@ -32,6 +33,7 @@ impl Key {
         Key::Suspect,
         Key::Rate,
         Key::Buffer,
+        Key::Data,
     ];
 
     /// The four that every file has.
@@ -57,6 +59,7 @@ impl Key {
             Key::Suspect => "suspect 5s",
             Key::Rate => "rate 100000",
             Key::Buffer => "buffer 4MiB",
+            Key::Data => "data /var/lib/paxos/%i",
         }
     }
 

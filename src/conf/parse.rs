@@ -67,6 +67,7 @@ struct Draft {
     suspect: Option<Duration>,
     rate: Option<Option<u32>>,
     buffer: Option<usize>,
+    data: Option<Option<String>>,
 }
 
 struct Parser {
@@ -138,6 +139,7 @@ impl Parser {
             Key::Suspect => self.draft.suspect = self.single(key, words, value::suspect),
             Key::Rate => self.draft.rate = self.single(key, words, value::rate),
             Key::Buffer => self.draft.buffer = self.single(key, words, value::buffer),
+            Key::Data => self.draft.data = self.single(key, words, value::data),
         }
     }
 
@@ -243,6 +245,7 @@ impl Parser {
                     suspect: draft.suspect.unwrap_or(SUSPECT_DEFAULT),
                     rate: draft.rate.flatten(),
                     buffer: draft.buffer.unwrap_or(BUFFER_DEFAULT),
+                    data: draft.data.flatten(),
                     written,
                 })
             }

@@ -103,13 +103,37 @@ fn an_interface_is_loopback_a_name_or_an_address() {
 }
 
 #[test]
+fn data_is_a_directory_beside_the_configuration_with_the_id_in_its_name() {
+    let of = |path: &str, line: &str| {
+        let conf = Conf::parse(&format!("{FOUR}{line}"), path).expect("good");
+        conf.data_of(3).map(|directory| directory.display().to_string())
+    };
+    assert_eq!(of("paxos.conf", ""), None);
+    assert_eq!(of("paxos.conf", "data none"), None);
+    assert_eq!(of("paxos.conf", "data votes").as_deref(), Some("votes"));
+    assert_eq!(of("/etc/paxos.conf", "data v%i/%i").as_deref(), Some("/etc/v3/3"));
+    assert_eq!(of("../paxos.conf", "data /var/lib/paxos/%i").as_deref(), Some("/var/lib/paxos/3"));
+}
+
+#[test]
+fn a_percent_sign_that_stands_for_nothing_is_refused() {
+    for (data, what) in [("/x/%d", "%d"), ("%%i", "%"), ("50%", "%")] {
+        let expected = format!(
+            "6: {what} stands for nothing; write `%i` for the acceptor's id, or no %, as in `data \
+             /var/lib/paxos/%i`"
+        );
+        refused(&format!("data {data}"), &expected);
+    }
+}
+
+#[test]
 fn what_must_agree_is_one_text_per_meaning() {
     let expected = "clients 239.0.0.1 5000\nproposers 239.0.0.1 6000\n\
                     acceptors 239.0.0.1 7000 1 2 3\nlearners 239.0.0.1 8000\nmtu 1500\n";
     assert_eq!(conf("").agreed(), expected);
     let otherwise = "mtu 1500\nttl 9\nrate 5\nlearners  239.0.0.1 8000\nheartbeat 1s\ninterface eth0\n\
                      proposers 239.0.0.1 06000\nacceptors 239.0.0.1 7000 3 2 1 # the same\n\
-                     suspect 60m\nbuffer 1M\nclients 239.0.0.1 5000";
+                     suspect 60m\nbuffer 1M\nclients 239.0.0.1 5000\ndata d";
     assert_eq!(Conf::parse(otherwise, "other.conf").expect("good").agreed(), expected);
     assert_ne!(conf("mtu 9000").agreed(), expected);
 }
@@ -128,6 +152,7 @@ heartbeat  2s                    # default
 suspect    5s                    # default
 rate       none                  # default
 buffer     4MiB                  # default
+data       none                  # default
 ";
     assert_eq!(conf("").to_string(), expected);
 }
@@ -136,7 +161,7 @@ buffer     4MiB                  # default
 fn check_prints_what_was_written_without_comment() {
     let text = "suspect 90s\nrate 9\nheartbeat 1.5s\nclients 239.0.0.1 1\nproposers 239.255.100.100 2\n\
                 acceptors 239.0.0.1 3 5 4\nlearners 239.0.0.1 4\nttl 1\nmtu 1500\ninterface 10.0.0.1\n\
-                buffer 65537";
+                buffer 65537\ndata votes/%i";
     let expected = "\
 clients    239.0.0.1       1
 proposers  239.255.100.100 2
@@ -149,6 +174,7 @@ heartbeat  1500ms
 suspect    90s
 rate       9
 buffer     65537
+data       votes/%i
 ";
     assert_eq!(Conf::parse(text, "paxos.conf").expect("good").to_string(), expected);
 }
@@ -272,7 +298,7 @@ fn an_unknown_key_gets_the_list_of_keys() {
     refused(
         "colour blue",
         "1: `colour` is not a key; the keys are clients, proposers, acceptors, learners, interface, ttl, \
-         mtu, heartbeat, suspect, rate, buffer",
+         mtu, heartbeat, suspect, rate, buffer, data",
     );
 }
 
@@ -461,7 +487,7 @@ paxos.conf:1:18: 0 is not a port; write a number from 1 to 65535, as in `clients
 paxos.conf:1:20: x is one word too many; write an address and a port only, as in `clients 239.0.0.1 5000`
 paxos.conf:2:5: 0 is not a ttl; write a number of hops from 1 to 255, as in `ttl 1`
 paxos.conf:3:1: `é` is not a key; the keys are clients, proposers, acceptors, learners, interface, ttl, mtu, \
-heartbeat, suspect, rate, buffer
+heartbeat, suspect, rate, buffer, data
 paxos.conf:5:11: suspect, 5s by default, is not longer than heartbeat, 6s; \
 write for example `suspect 15s`, or `heartbeat 2s`
 paxos.conf:6:10: 239.0.0.1 6000 is the group of `proposers` already, in line 4; \
@@ -659,6 +685,7 @@ impl Random {
             format!("mtu {}\n", 1280 + self.below(7937)),
             format!("rate {}\n", 1 + self.below(u64::from(u32::MAX))),
             format!("buffer {}\n", 65_536 + self.below((1 << 30) - 65_535)),
+            format!("data {}\n", ["none", "/d%i/%i", "d"][self.below(3) as usize]),
             format!("interface {interface}\n"),
         ];
         for (bit, line) in lines.iter().enumerate() {

@@ -129,6 +129,20 @@ pub(super) fn buffer(word: &str) -> Result<usize, String> {
     }
 }
 
+/// The value of `data`: a directory, in whose name `%i` stands for the acceptor's id.
+pub(super) fn data(word: &str) -> Result<Option<String>, String> {
+    if word == "none" {
+        return Ok(None);
+    }
+    match word.replace("%i", "").split_once('%') {
+        None => Ok(Some(word.to_string())),
+        Some((_, after)) => {
+            let what = excerpt(&after.chars().take(1).collect::<String>());
+            Err(format!("%{what} stands for nothing; write `%i` for the acceptor's id, or no %"))
+        }
+    }
+}
+
 /// A duration as the file has it, in the largest unit that leaves no fraction.
 pub(super) fn duration_text(duration: Duration) -> String {
     let micros = duration.as_micros();

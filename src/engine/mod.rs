@@ -1,9 +1,14 @@
-//! The only door to the world: sockets, clock, timers, stdin, stdout, signals.
+//! The only door to the world: sockets, files, clock, timers, stdin, stdout, signals.
 //!
 //! Knows nothing of ballots or quorums.
 
 pub mod batch;
 pub mod clock;
+pub mod files;
 pub mod input;
 pub mod reactor;
+#[cfg(test)]
+pub(crate) mod scratch;
 pub mod sockets;
+pub mod spare;
+pub mod storage;

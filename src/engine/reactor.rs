@@ -6,16 +6,20 @@
 
 use super::batch::{Receiver, Run, Sender};
 use super::clock::{self, Clock};
+use super::files::Files;
 use super::sockets::{self, Via};
 use crate::conf::{Conf, Interface};
+use crate::journal::{Frame, Journal};
 use crate::protocol::{Nanos, Outbox, Process, Setup, Stop, TIMERS, To};
 use crate::wheel::Wheel;
 use polling::{Event, Events, PollMode, Poller};
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -39,6 +43,42 @@ pub enum End {
     /// The driver of the role wanted it.
     Driver,
 }
+
+/// Why the reactor failed.
+#[derive(Debug)]
+pub enum Failure {
+    /// The system failed in a way that is not a lost packet.
+    System(io::Error),
+    /// The log could not be written. No packet that depends on what it should have held has left.
+    Data { directory: PathBuf, error: io::Error },
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        Failure::System(error)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::System(error) => write!(f, "the system fails: {error}"),
+            Failure::Data { directory, error } if error.kind() == io::ErrorKind::StorageFull => write!(
+                f,
+                "{}: {error}: not even a promise fits the log any more; make space, then start again",
+                directory.display()
+            ),
+            Failure::Data { directory, error } => write!(
+                f,
+                "{}: {error}: votes could not be made durable, so none were sent; look after the disk, then \
+                 start again",
+                directory.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
 
 /// What a role's command adds to the reactor: input, limits in time, talk.
 pub trait Driver<R> {
@@ -89,6 +129,8 @@ pub struct Reactor {
     sender: Sender,
     wheel: Wheel<TIMERS>,
     outbox: Outbox,
+    /// Where the outbox's frames go; there when the outbox is durable.
+    journal: Option<Journal<Files>>,
     groups: [SocketAddrV4; 4],
     me: Identity,
     /// The longest packet of this configuration.
@@ -122,6 +164,28 @@ impl Reactor {
     /// # Errors
     /// A sentence about what the system did not grant.
     pub fn open(role: Role, id: u16, conf: &Conf) -> Result<(Reactor, Setup), String> {
+        Reactor::build(role, id, conf, None)
+    }
+
+    /// The same for a process that keeps a log on a disk.
+    ///
+    /// # Errors
+    /// As [`Reactor::open`].
+    pub fn open_durable(
+        role: Role,
+        id: u16,
+        conf: &Conf,
+        journal: Journal<Files>,
+    ) -> Result<(Reactor, Setup), String> {
+        Reactor::build(role, id, conf, Some(journal))
+    }
+
+    fn build(
+        role: Role,
+        id: u16,
+        conf: &Conf,
+        journal: Option<Journal<Files>>,
+    ) -> Result<(Reactor, Setup), String> {
         let via = via(conf)?;
         let groups = [conf.clients, conf.proposers, conf.acceptors, conf.learners];
         let mut sockets = Vec::new();
@@ -136,7 +200,7 @@ impl Reactor {
         };
         let sender = Sender::new(&own);
         sockets.push(own);
-        let cluster = xxhash_rust::xxh3::xxh3_64(conf.agreed().as_bytes()) as u32;
+        let cluster = cluster(conf);
         let layout = Layout { packet: usize::from(conf.mtu) - 28, cluster };
         let me = Identity { role, id, incarnation: clock::incarnation() };
         let setup = Setup {
@@ -183,7 +247,11 @@ impl Reactor {
             receiver: Receiver::new(),
             sender,
             wheel: Wheel::new(clock.now()),
-            outbox: Outbox::new(layout, me),
+            outbox: match journal {
+                Some(_) => Outbox::new(layout, me).durable(),
+                None => Outbox::new(layout, me),
+            },
+            journal,
             groups,
             me,
             packet_max: layout.packet,
@@ -219,8 +287,8 @@ impl Reactor {
     /// Runs the role until something ends it.
     ///
     /// # Errors
-    /// When the system fails in a way that is not a lost packet.
-    pub fn run<R: Process>(&mut self, role: &mut R, driver: &mut impl Driver<R>) -> io::Result<End> {
+    /// When the system, or the disk of a process that keeps a log, fails.
+    pub fn run<R: Process>(&mut self, role: &mut R, driver: &mut impl Driver<R>) -> Result<End, Failure> {
         let mut events = Events::new();
         self.tell_space(role);
         role.start(self.clock.now(), &mut self.outbox);
@@ -234,6 +302,9 @@ impl Reactor {
             self.poller.wait(&mut events, timeout)?;
             self.stats.turns += 1;
             let now = self.clock.now();
+            if let Some(journal) = &mut self.journal {
+                role.journal_room(journal.room());
+            }
             let mut readable = 0_u32;
             for event in events.iter() {
                 match event.key {
@@ -268,7 +339,7 @@ impl Reactor {
         }
     }
 
-    fn finish(&mut self, end: End) -> io::Result<End> {
+    fn finish(&mut self, end: End) -> Result<End, Failure> {
         let now = self.clock.now();
         let open = self.flush(now)?;
         let Stats { turns, received, sent, send_calls, unsent, drops, .. } = self.stats;
@@ -329,7 +400,7 @@ impl Reactor {
     }
 
     /// Does what the role wants done. Returns whether anybody still reads our output.
-    fn flush(&mut self, now: Nanos) -> io::Result<bool> {
+    fn flush(&mut self, now: Nanos) -> Result<bool, Failure> {
         for notice in &self.outbox.take_notices() {
             if let Some(unsaid) = self.talk.may_speak(now) {
                 if unsaid > 0 {
@@ -351,21 +422,34 @@ impl Reactor {
                 }
             }
         }
-        let groups = &self.groups;
+        self.persist_and_send()?;
+        Ok(self.print()?)
+    }
+
+    fn persist_and_send(&mut self) -> Result<(), Failure> {
+        let (groups, sender, stats, journal) =
+            (&self.groups, &mut self.sender, &mut self.stats, &mut self.journal);
         let own = self.sockets.last().expect("a role has a socket of its own");
-        let runs = self.outbox.runs().map(|(to, bytes, segment)| {
-            let to = match to {
-                To::Group(role) => groups[role as usize - 1],
-                To::Peer(address) => address,
-            };
-            Run { to, bytes, segment }
-        });
-        let sent = self.sender.send(own, runs);
-        self.stats.sent += sent.packets;
-        self.stats.send_calls += sent.system_calls;
-        self.stats.unsent += sent.refused;
-        self.outbox.sent();
-        self.print()
+        let persist = |frame: &mut Frame| {
+            let journal = journal.as_mut().expect("a durable outbox comes with a journal");
+            journal.commit(frame).map_err(|error| {
+                let directory = journal.medium().directory().to_path_buf();
+                Failure::Data { directory, error }
+            })
+        };
+        self.outbox.persist_then_send(persist, |outbox| {
+            let runs = outbox.runs().map(|(to, bytes, segment)| {
+                let to = match to {
+                    To::Group(role) => groups[role as usize - 1],
+                    To::Peer(address) => address,
+                };
+                Run { to, bytes, segment }
+            });
+            let sent = sender.send(own, runs);
+            stats.sent += sent.packets;
+            stats.send_calls += sent.system_calls;
+            stats.unsent += sent.refused;
+        })
     }
 
     fn print(&mut self) -> io::Result<bool> {
@@ -461,6 +545,11 @@ fn is_from(me: Identity, bytes: &[u8]) -> bool {
                 && header.id.get() == me.id
                 && header.role == me.role as u8
         })
+}
+
+/// What processes with other groups, acceptors or mtu have another of.
+pub fn cluster(conf: &Conf) -> u32 {
+    xxhash_rust::xxh3::xxh3_64(conf.agreed().as_bytes()) as u32
 }
 
 /// The interface that the configuration names.

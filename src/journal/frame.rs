@@ -37,8 +37,19 @@ pub struct FrameHeader {
 
 const _: () = assert!(size_of::<FrameHeader>() == FRAME_LEN);
 
+/// What [`FrameHeader::records`] found of a frame whose headers are all whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// The check of the last record, or of the header when there is none.
+    pub chain: u64,
+    /// Records whose body is damaged.
+    pub bodies: u32,
+    /// Whether all padding is zeros.
+    pub padded: bool,
+}
+
 /// Collects the records of a turn, and makes a frame of them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Frame {
     /// Room for the header, then the records with their checks not filled in yet.
     bytes: Vec<u8>,
@@ -71,6 +82,11 @@ impl Frame {
     /// Bytes that it will take in a segment.
     pub fn length(&self) -> usize {
         self.bytes.len().next_multiple_of(SECTOR)
+    }
+
+    /// Whether it is no longer than `room` bytes with one more record that has so long a body.
+    pub fn fits(&self, body: usize, room: u64) -> bool {
+        (self.bytes.len() + padded(body)).next_multiple_of(SECTOR) as u64 <= room
     }
 
     /// Wants a frame even without records: one that stands behind the last one and so proves it.
@@ -161,26 +177,39 @@ impl FrameHeader {
     pub fn find(bytes: &[u8], epoch: u64) -> Option<&FrameHeader> {
         let (header, _) = FrameHeader::ref_from_prefix(bytes).ok()?;
         let length = header.length.get() as usize;
-        let fits = length.is_multiple_of(SECTOR) && (FRAME_LEN..=bytes.len()).contains(&length);
-        let fits = fits && FRAME_LEN + header.used.get() as usize <= length;
         let right = header.magic == FRAME_MAGIC
             && header.epoch.get() == epoch
             && header.check.get() == header.expected(epoch);
-        (fits && right).then_some(header)
+        let fits = || {
+            let used = FRAME_LEN + header.used.get() as usize;
+            length <= bytes.len() && length == used.next_multiple_of(SECTOR)
+        };
+        (right && fits()).then_some(header)
     }
 
-    /// The records of the frame that begins with `bytes`, as far as their headers are whole. Returns the
-    /// chain behind them, or `None` when one's header, or the padding, is damaged.
-    pub fn records<'a>(&self, bytes: &'a [u8], mut each: impl FnMut(Record<'a>)) -> Option<u64> {
-        let (epoch, mut chain) = (self.epoch.get(), self.check.get());
+    /// The records of the frame that begins with `bytes`, each with its place in them.
+    ///
+    /// # Errors
+    /// The place in `bytes` of the first record whose header is damaged. Those before it were handed out.
+    pub fn records<'a>(
+        &self,
+        bytes: &'a [u8],
+        mut each: impl FnMut(usize, Record<'a>),
+    ) -> Result<Condition, usize> {
+        let epoch = self.epoch.get();
         let end = FRAME_LEN + self.used.get() as usize;
         let (mut rest, padding) = (&bytes[FRAME_LEN..end], &bytes[end..self.length.get() as usize]);
+        let mut condition = Condition { chain: self.check.get(), bodies: 0, padded: true };
         for _ in 0..self.records.get() {
-            let (record, check, after) = parse(rest, epoch, chain)?;
-            (chain, rest) = (check, after);
-            each(record);
+            let at = end - rest.len();
+            let parsed = parse(rest, epoch, condition.chain).ok_or(at)?;
+            (condition.chain, rest) = (parsed.check, parsed.rest);
+            condition.bodies += u32::from(matches!(parsed.record, Record::Damaged { .. }));
+            condition.padded &= parsed.padded;
+            each(at, parsed.record);
         }
-        (rest.is_empty() && padding.iter().all(|byte| *byte == 0)).then_some(chain)
+        condition.padded &= padding.iter().all(|byte| *byte == 0);
+        if rest.is_empty() { Ok(condition) } else { Err(end - rest.len()) }
     }
 }
 

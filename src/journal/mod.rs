@@ -5,7 +5,7 @@
 //! other in segments of a fixed size.
 //!
 //! ```text
-//! segment: │ header, 512 B │ frame 17 │ frame 18 │ frame 19 │ zeros …
+//! segment: │ header, 512 B: owner, epoch, first frame │ frame 17 │ frame 18 │ zeros …
 //! frame:   │ header, 64 B: epoch, number, chain, length │ record │ record │ … │ zeros up to 512 │
 //! record:  │ header, 48 B: check, body check, kind, instance, ballot │ body │ zeros up to 8 │
 //! ```
@@ -16,17 +16,58 @@
 //! packet that depended on it has left, and it is cut off: a *torn tail*. So that the last frame has one
 //! behind it too, an empty one follows when the acceptor has been idle for a moment.
 //!
+//! The header of a segment is durable before its first frame is written, and proves all frames before it in
+//! the same way. Where the headers of segments, frames or records are damaged it cannot be told what the
+//! acceptor said, so its memory is *lost*: nothing is guessed, the segments are set aside, and it begins a new
+//! life. See [`scan`] for how a log is read, [`Journal`] for how it is written.
+//!
 //! Every check is chained to the one before and seeded with the segment's epoch, so that what an earlier use
 //! of the same space left behind never fits. A record's header is checked apart from its body: when only the
 //! body is damaged, it is still known which instance was accepted in which ballot ([FAST18] §3.3).
 
+mod append;
 pub mod frame;
 pub mod medium;
+pub mod memory_disk;
 pub mod record;
+mod recovery;
+mod report;
+mod scan;
+mod segment;
 
+pub use append::Journal;
 pub use frame::Frame;
-pub use medium::Medium;
+pub use medium::{Medium, Source};
 pub use record::{Record, Standing};
+pub use report::{Fault, Finding, Loss, OpenError, Place, Report};
+pub use scan::{End, scan};
+
+use core::fmt;
 
 /// Frames begin at multiples of this: a disk writes a sector whole, or not at all.
 pub const SECTOR: usize = 512;
+
+/// Whose log it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Of the configuration that must agree: see [`crate::conf::Conf::agreed`].
+    pub cluster: u32,
+    pub acceptor: u16,
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "acceptor {} of cluster {:08x}", self.acceptor, self.cluster)
+    }
+}
+
+/// What becomes of the records of a log that is opened.
+pub trait Recall {
+    /// The next record.
+    fn recall(&mut self, record: Record<'_>);
+    /// None of the records counts: some are lost, and it cannot be told which.
+    fn forget(&mut self);
+}
+
+#[cfg(test)]
+mod tests;

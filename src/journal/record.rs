@@ -145,19 +145,31 @@ pub(super) const fn padded(body: usize) -> usize {
     RECORD_LEN + body.next_multiple_of(8)
 }
 
-/// The record at the front of `bytes`, its check, and what follows; `None` when its header is damaged.
-pub(super) fn parse(bytes: &[u8], epoch: u64, chain: u64) -> Option<(Record<'_>, u64, &[u8])> {
+/// What [`parse`] found.
+pub(super) struct Parsed<'a> {
+    pub record: Record<'a>,
+    /// Seeds the check of the record behind.
+    pub check: u64,
+    /// Whether the bytes between the body and the next record are the zeros they should be.
+    pub padded: bool,
+    pub rest: &'a [u8],
+}
+
+/// The record at the front of `bytes`; `None` when its header is damaged, or a body that nothing but this
+/// acceptor could bring back.
+pub(super) fn parse(bytes: &[u8], epoch: u64, chain: u64) -> Option<Parsed<'_>> {
     let (header, rest) = RecordHeader::ref_from_prefix(bytes).ok()?;
     if header.check.get() != header.expected(chain) {
         return None;
     }
     let length = usize::from(header.length.get());
-    let (body, _) = rest.split_at_checked(length)?;
-    let rest = bytes.get(padded(length)..)?;
+    let (body, rest) = rest.split_at_checked(length)?;
+    let (padding, rest) = rest.split_at_checked(padded(length) - RECORD_LEN - length)?;
     let whole = header.body_check.get() == xxh3_64_with_seed(body, epoch);
     let (instance, ballot) = (header.instance.get(), header.ballot.get());
     let decided = header.flags & DECIDED != 0;
     let record = match Kind::from_log(header.kind)? {
+        Kind::Promised | Kind::Decided if length > 0 => return None,
         Kind::Promised => Record::Promised { ballot },
         Kind::Accepted => match Batch::parse(body).filter(|_| whole) {
             Some(batch) => Record::Accepted { instance, ballot, decided, batch },
@@ -166,7 +178,8 @@ pub(super) fn parse(bytes: &[u8], epoch: u64, chain: u64) -> Option<(Record<'_>,
         Kind::Decided => Record::Decided { until: instance },
         Kind::Standing => Record::Standing(Standing::parse(body).filter(|_| whole)?),
     };
-    Some((record, header.check.get(), rest))
+    let padded = padding.iter().all(|byte| *byte == 0);
+    Some(Parsed { record, check: header.check.get(), padded, rest })
 }
 
 /// One line, in the words of the packets' printer.

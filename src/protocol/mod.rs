@@ -14,6 +14,7 @@ pub mod flow;
 pub mod identity;
 pub mod intake;
 pub mod learner;
+pub mod memory;
 pub mod outbox;
 pub mod phase1;
 pub mod proposer;
@@ -48,6 +49,9 @@ pub trait Process {
     fn turn(&mut self, now: Nanos, out: &mut Outbox);
     /// What flow control tells others about this process's receive buffers.
     fn receive_space(&mut self, space: u32, drops: u32);
+    /// How long a frame with accepted records may be in this turn, bytes: see [`crate::journal::Frame::fits`].
+    /// Told before the turn's packets, and only to a process that keeps a log.
+    fn journal_room(&mut self, _bytes: u64) {}
 }
 
 /// What every role is told at its start.

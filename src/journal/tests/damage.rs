@@ -1,0 +1,151 @@
+//! Every byte of a log, damaged.
+
+use super::*;
+
+/// The place and length of every frame of a log.
+fn frames_of(disk: &MemoryDisk) -> Vec<(Place, u64)> {
+    let mut frames = Vec::new();
+    for segment in 1..=9 {
+        let Some(bytes) = disk.bytes(segment) else { continue };
+        for offset in (0..bytes.len()).step_by(SECTOR) {
+            if let Some(header) = frame::FrameHeader::find(&bytes[offset..], 0xe1) {
+                frames.push((Place { segment, offset: offset as u64 }, header.length.get().into()));
+            }
+        }
+    }
+    frames
+}
+
+/// What may come of a log with these records, the `last` frame being there, and one damaged byte at `place`.
+fn judge(place: Place, disk: &mut MemoryDisk, all: &[String], last: (Place, u64)) {
+    let kept = {
+        let (mut journal, report, memory) = open(disk, 0xe2);
+        let text = || format!("{place}: {report:?}");
+        assert!(!report.is_clean(), "{}", text());
+        let in_last = place.segment == last.0.segment
+            && (last.0.offset..last.0.offset + last.1).contains(&place.offset);
+        if report.lost() {
+            assert!(memory.forgot && memory.records.is_empty(), "{}", text());
+            assert_eq!((journal.epoch(), in_last), (0xe2, false), "{}", text());
+        } else if memory.records != all {
+            let different: Vec<usize> =
+                (0..all.len()).filter(|at| memory.records.get(*at) != Some(&all[*at])).collect();
+            match report.findings[0].what {
+                Fault::TornTail { .. } => {
+                    assert!(in_last, "{}", text());
+                    assert!(
+                        all.starts_with(&memory.records) && memory.records.len() >= all.len() - 3,
+                        "{}",
+                        text()
+                    );
+                }
+                Fault::Body { repaired: false, .. } => {
+                    assert_eq!((different.len(), memory.records.len()), (1, all.len()), "{}", text());
+                    let at = different[0];
+                    assert_eq!(Some(&memory.records[at]), damaged(&all[at]).as_ref(), "{}", text());
+                }
+                _ => panic!("records differ: {}", text()),
+            }
+        } else {
+            let harmless =
+                |what: &Fault| matches!(what, Fault::Padding | Fault::Unused { .. } | Fault::TornTail { .. });
+            assert!(report.findings.iter().all(|finding| harmless(&finding.what)), "{}", text());
+        }
+        journal.commit(&mut frame(101)).expect("it goes on");
+        [memory.records, lines_of([101])].concat()
+    };
+    let (_, report, memory) = open(disk, 0xe3);
+    assert_eq!(memory.records, kept, "{place}: what was recovered is recovered again, and what followed");
+    let torn = report.findings.iter().any(|finding| matches!(finding.what, Fault::TornTail { .. }));
+    assert!(!torn && !report.lost() && report.epoch != 0xe3, "{place}: {report:?}");
+}
+
+fn every_byte(total: u64) {
+    let disk = written(MemoryDisk::new(SEGMENT), total);
+    let last = *frames_of(&disk).last().expect("frames");
+    let all = lines_of(1..=total);
+    for segment in disk.clone().segments().expect("they are in memory") {
+        for offset in 0..SEGMENT {
+            for mask in [0xff, 1] {
+                let mut disk = disk.clone();
+                disk.flip(segment, offset, mask);
+                judge(Place { segment, offset }, &mut disk, &all, last);
+            }
+        }
+    }
+}
+
+#[test]
+fn any_damaged_byte_of_a_log_that_ends_in_a_mark_is_found_and_costs_at_most_its_record_or_says_lost() {
+    every_byte(11);
+}
+
+#[test]
+fn any_damaged_byte_is_found_when_the_last_frame_is_the_first_of_its_segment() {
+    // Frames 1 to 4 fill six sectors; frame 5 takes three.
+    every_byte(5);
+}
+
+#[test]
+fn any_damaged_byte_is_found_when_the_last_segment_has_a_header_and_no_frame() {
+    let mut disk = written(MemoryDisk::new(SEGMENT), 4);
+    disk.fails_after = Some(3); // recovery's sync; the header's write and sync
+    let (mut journal, _, _) = open(&mut disk, 0xe2);
+    journal.commit(&mut frame(5)).expect_err("the write of the frame fails");
+    disk.lose_power(|_| false);
+    assert!(
+        disk.bytes(2).is_some_and(|bytes| bytes[0] != 0 && bytes[SECTOR..].iter().all(|byte| *byte == 0))
+    );
+    let (_, report, memory) = open(&mut disk, 0xe2);
+    assert!(report.is_clean() && memory.records == lines_of(1..=4), "{report:?}");
+    // Now the last frame has something behind it that proves it.
+    let all = lines_of(1..=4);
+    let nowhere = (Place { segment: 99, offset: 0 }, 0);
+    for segment in [1, 2] {
+        for offset in 0..SEGMENT {
+            let mut disk = disk.clone();
+            disk.flip(segment, offset, 0xff);
+            judge(Place { segment, offset }, &mut disk, &all, nowhere);
+        }
+    }
+}
+
+#[test]
+fn a_damaged_body_is_told_with_its_place_and_as_repaired_when_the_instance_comes_again() {
+    let mut disk = written(MemoryDisk::new(SEGMENT), 3);
+    let mut again = Frame::with_capacity(0);
+    again.accepted(2, ballot(9), true, Batch::parse(&batch(5, 20)).unwrap());
+    open(&mut disk, 0xe2).0.commit(&mut again).expect("room");
+    open(&mut disk, 0xe2).0.commit(&mut frame(3)).expect("room");
+    let (place, _) = frames_of(&disk)[1];
+    let record = place.offset + frame::FRAME_LEN as u64;
+    disk.flip(1, record + record::RECORD_LEN as u64 + 5, 1);
+    let (_, report, memory) = open(&mut disk, 0xe2);
+    let what = Fault::Body { instance: 2, ballot: ballot(2), decided: false, repaired: true };
+    assert_eq!(report.findings, [Finding { place: Place { offset: record, ..place }, what }]);
+    assert_eq!(
+        report.findings[0].to_string(),
+        format!(
+            "segment 1, byte {record}: damaged: what was accepted for instance 2 in ballot 2.P1 cannot be \
+             read; a later record repairs it"
+        )
+    );
+    assert_eq!(memory.records[2], "accepted i2 of 2.P1: DAMAGED");
+}
+
+#[test]
+fn a_look_at_a_log_goes_on_behind_a_loss() {
+    let mut disk = written(MemoryDisk::new(SEGMENT), 11);
+    let (place, _) = frames_of(&disk)[3];
+    disk.flip(place.segment, place.offset + 9, 1);
+    let mut seen = Vec::new();
+    let mut each = |_: Place, record: Record<'_>| {
+        seen.push(line(&record));
+        Ok(())
+    };
+    let (report, end) = scan(&mut disk, None, &mut each).expect("readable");
+    assert_eq!(seen, [lines_of(1..=3), lines_of(5..=11)].concat());
+    let what = Fault::Lost(Loss::Frame { number: 4 });
+    assert_eq!(report.findings, [Finding { place, what }]);
+    assert_eq!(end.map(|end| end.number), Some(12));
+}
