@@ -217,6 +217,63 @@ fn an_acceptor_that_dies_while_a_new_leader_learns_from_it_does_not_stop_the_onl
     });
 }
 
+// ---------------------------------------------------------------------- acceptors without memory
+
+#[test]
+fn an_acceptor_that_lost_its_memory_comes_back_and_the_others_may_go() {
+    sweep(20, |seed| {
+        format!(
+            "3 acceptors; 2 proposers; 2 learners; client 1 submits 3000 values of 100 bytes at 3000/s; after {}ms restart acceptor 2; \
+             expect all delivered within 5s; wait 5s; crash acceptor 1; client 2 submits 100 values; \
+             expect all delivered within 20s; start learner 3; expect all delivered within 5s",
+            100 + seed * 7
+        )
+    });
+}
+
+#[test]
+fn acceptors_that_lose_their_memory_one_after_the_other_under_load_lose_no_value() {
+    sweep(20, |seed| {
+        let pause = 1000 + seed * 13;
+        format!(
+            "3 acceptors; 2 proposers; 2 learners; lose {}%; client 1 submits 8000 values of 100 bytes at 1000/s; wait {pause}ms; \
+             restart acceptor 1; expect acceptors whole within 5s; restart acceptor 2; wait {pause}ms; restart proposer 1; \
+             expect acceptors whole within 5s; restart acceptor 3; expect acceptors whole within 5s; restart acceptor 1; expect all delivered within 20s; start learner 3; expect all delivered within 5s",
+            seed % 4 * 5
+        )
+    });
+}
+
+#[test]
+fn an_acceptor_that_loses_its_memory_while_nobody_leads_comes_back() {
+    run(
+        "3 acceptors; 1 learner; wait 1s; restart acceptor 2; wait 2s; 1 proposers; client 1 submits 10 values; \
+         expect all delivered within 2s",
+    );
+}
+
+#[test]
+fn of_five_acceptors_two_lose_their_memory_at_once() {
+    sweep(20, |seed| {
+        format!(
+            "5 acceptors; 2 proposers; 2 learners; client 1 submits 3000 values of 100 bytes at 1500/s; wait {}ms; restart acceptor 2; \
+             restart acceptor 4; expect all delivered within 5s; wait 5s; crash acceptor 1; crash acceptor 3; \
+             client 2 submits 100 values; expect all delivered within 20s",
+            500 + seed * 31
+        )
+    });
+}
+
+/// The others cannot tell it from one that was outvoted while they were away.
+#[test]
+fn one_acceptor_that_remembers_is_not_outvoted_by_two_that_do_not() {
+    let world = run(
+        "3 acceptors; 1 proposer; 1 learner; client 1 submits 100 values; expect all delivered within 2s; \
+         restart acceptor 1; restart acceptor 2; client 2 submits 10 values; wait 60s",
+    );
+    assert_eq!(world.lines(), 100, "two of three have lost their memory: nothing more is decided");
+}
+
 // ---------------------------------------------------------------------- a bad network
 
 #[test]

@@ -241,6 +241,10 @@ fn reason(stop: Stop) -> String {
                         long values at once"
                 .into()
         }
+        Stop::OtherLog { own, new } => format!(
+            "the acceptors have lost their memory and began a new log, {new:08x}; this process belongs to the former one, \
+             {own:08x}, which is over: start it anew to follow the new one"
+        ),
         Stop::Conflict { instance } => format!(
             "instance {instance}: two different values came that cannot both be right; stopping rather than going on \
              with a wrong order. Do two clusters share these groups, or has an acceptor lost its memory?"

@@ -164,6 +164,8 @@ pub struct Forge {
     layout: Layout,
     /// Where answers are asked for.
     address: SocketAddrV4,
+    /// The log that the cluster follows.
+    log: u32,
     sequence: u64,
 }
 
@@ -178,14 +180,17 @@ impl Forge {
         let packet = Packet::parse(&samples[0]).expect("samples are sound");
         // The longest there is: longer than an honest process of this cluster may send.
         let layout = Layout { packet: PACKET_MAX, cluster: packet.header.cluster.get() };
-        Forge { layout, address, sequence: 0 }
+        let logs = samples.iter().filter_map(|bytes| Packet::parse(bytes).ok()).map(|p| p.header.log.get());
+        let log = logs.max().unwrap_or(0);
+        assert!(log != 0, "the samples hold packets of processes that know the log");
+        Forge { layout, address, log, sequence: 0 }
     }
 
     /// A packet of this cluster.
     pub fn seal<B: FixedBody>(&mut self, sender: Sender, flags: u8, body: &B, tail: &[&[u8]]) -> Vec<u8> {
         self.sequence += 1;
         let mut bytes = vec![0; PACKET_MAX];
-        let stamp = Stamp { sequence: self.sequence, log: 0, flags };
+        let stamp = Stamp { sequence: self.sequence, log: self.log, flags };
         let length = seal(&mut bytes, self.layout, sender, stamp, body, tail);
         bytes.truncate(length);
         bytes
@@ -300,6 +305,7 @@ impl Forge {
             decided_until: random.one_of(&[0, 7, u64::MAX]).into(),
             complete_until: random.one_of(&[0, 1, u64::MAX]).into(),
             room: self.room(random),
+            ..Phase2b::new_zeroed()
         };
         self.seal(sender, 0, &body, &[ranges.as_bytes()])
     }

@@ -79,6 +79,11 @@ impl Frame {
         self.wanted
     }
 
+    /// How many records it holds.
+    pub fn records(&self) -> u32 {
+        self.records
+    }
+
     /// Bytes that it will take in a segment.
     pub fn length(&self) -> usize {
         self.bytes.len().next_multiple_of(SECTOR)

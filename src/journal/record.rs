@@ -1,7 +1,7 @@
 //! One record: something that an acceptor must not forget.
 
 use core::fmt;
-use wire::{Ballot, BallotField, Batch, LIVES_MAX};
+use wire::{Ballot, BallotField, Batch, LIVES_MAX, Life};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 use zerocopy::byteorder::big_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -196,13 +196,10 @@ impl fmt::Display for Record<'_> {
             }
             Record::Decided { until } => write!(f, "decided<{until}"),
             Record::Standing(standing) => {
-                write!(
-                    f,
-                    "life {:x} log {:08x} blind<{} of ",
-                    standing.life, standing.log, standing.blind_until
-                )?;
+                let Standing { life, log, blind_until, .. } = standing;
+                write!(f, "life {} log {log:08x} blind<{blind_until} of ", Life(*life))?;
                 for (at, life) in standing.lives.iter().enumerate() {
-                    write!(f, "{}{life:x}", if at == 0 { "" } else { "," })?;
+                    write!(f, "{}{}", if at == 0 { "" } else { "," }, Life(*life))?;
                 }
                 Ok(())
             }

@@ -4,29 +4,45 @@
 //! accepted in the 2b's ballot. An instance is marked decided when it was accepted in the ballot of a
 //! watermark that covers it (see [`super::window`] for why that suffices), or when a process that knew it
 //! decided sent it.
+//!
+//! With a disk, every promise and every acceptance goes into the outbox's journal in the turn in which it is
+//! made, and no packet of that turn leaves before that is durable ([`Outbox::persist_then_send`]). Without
+//! memory it does nothing of the kind before it is a member again: see [`super::rejoin`].
 
 use super::catch_up::{CatchUp, Step};
 use super::identity::Identity;
-use super::outbox::{Notice, Outbox, Stop, To};
+use super::lineage::bound;
+use super::memory::Memory;
+use super::outbox::{Membership, Notice, Outbox, Stop, To};
 use super::ranges::{RangeSet, append, records};
+use super::rejoin::Rejoin;
 use super::store::{Refused, Store};
 use super::{Nanos, Process, Setup};
 use crate::limits::{AHEAD_MAX, FETCH_BURST, FETCH_JOBS, MS};
 use core::net::SocketAddrV4;
 use wire::report::Room;
 use wire::{
-    Ballot, Batch, Body, Fetch, Nack, Packet, Phase1b, Phase2a, Phase2b, RANGES_MAX, Range, RangeRecord,
-    Role, Value, flags,
+    Ballot, Batch, Body, Fetch, Helped, Join, Nack, Packet, Phase1b, Phase2a, Phase2b, RANGES_MAX, Range,
+    RangeRecord, Role, Value, flags,
 };
 use zerocopy::IntoBytes;
 
 const HEARTBEAT: usize = 0;
 const CATCH_UP: usize = 1;
 const SETTLE: usize = 2;
+const JOIN: usize = 3;
+const SEAL: usize = 4;
 
 /// How long a new acceptor waits for an earlier one with its id to answer, before it promises or votes in
 /// that one's name.
 const SETTLE_TIME: Nanos = 20 * MS;
+
+/// How long after its last frame an idle acceptor writes an empty one, which proves the last to have been
+/// durable.
+const SEAL_AFTER: Nanos = 20 * MS;
+/// What stands beside an accepted batch in a turn's frame takes at most, bytes: headers, a promise, how we
+/// stand, padding.
+const FRAME_ROOM: usize = 2048;
 
 /// How far a search for missing instances looks in one go.
 const SCAN: u64 = 4096;
@@ -66,20 +82,45 @@ pub struct Acceptor {
     conflict: Option<u64>,
     /// Nobody with our id has answered in time.
     settled: bool,
+    rejoin: Rejoin,
+    /// The promised ballot is a fence: nobody leads it.
+    fenced: bool,
+    /// How the others should know of us: as a new member.
+    announce_due: bool,
+    /// What this turn's frame may still take of accepted batches, bytes.
+    room: u64,
+    /// The journal says that everything below is decided.
+    written_until: u64,
+    /// It is not blind.
+    sees: bool,
 }
 
 impl Acceptor {
+    /// Without memory.
     pub fn new(setup: Setup) -> Acceptor {
-        Acceptor {
+        Acceptor::remembering(setup, Memory::default())
+    }
+
+    /// With what its journal remembers.
+    pub fn remembering(setup: Setup, memory: Memory) -> Acceptor {
+        let mut rejoin = Rejoin::new(&setup, &memory.standing);
+        rejoin.blinded(memory.blind_until());
+        let mut acceptor = Acceptor {
             identity: Identity::new(&setup),
             catch_up: CatchUp::new(setup.seed),
             setup,
-            promised: Ballot::ZERO,
-            store: Store::default(),
+            promised: memory.promised,
+            store: memory.store,
             votes: RangeSet::default(),
             watermark: 0,
-            known: 0,
+            known: memory.decided_until,
             complete: 0,
+            rejoin,
+            fenced: false,
+            announce_due: true,
+            room: u64::MAX,
+            written_until: memory.decided_until,
+            sees: true,
             read_until: 0,
             space: 0,
             drops: 0,
@@ -89,7 +130,61 @@ impl Acceptor {
             full: false,
             conflict: None,
             settled: false,
+        };
+        acceptor.recalled(memory.decided_until);
+        acceptor
+    }
+
+    /// Every instance below is decided; what was accepted beyond, in the promised ballot, was voted for and
+    /// may be voted for again.
+    fn recalled(&mut self, decided_until: u64) {
+        for instance in 0..decided_until {
+            if !self.store.ballot(instance).is_zero() {
+                self.store.decide(instance);
+            }
         }
+        self.completed();
+        for instance in self.complete..self.store.top() {
+            let own = self.store.ballot(instance) == self.promised && !self.store.decided(instance);
+            if own && !self.votes.insert(instance) {
+                break; // the leader will ask for the rest
+            }
+        }
+    }
+
+    /// How long the next turn's frame may be when it holds accepted batches, bytes.
+    pub fn journal_room(&mut self, room: u64) {
+        self.room = room;
+    }
+
+    /// Whether it may promise and vote.
+    pub fn is_member(&self) -> bool {
+        self.rejoin.is_member()
+    }
+
+    /// The memory that it speaks from.
+    pub fn life(&self) -> u64 {
+        self.rejoin.life()
+    }
+
+    /// The log that it is a member of; 0 while it is blank.
+    pub fn log(&self) -> u32 {
+        self.rejoin.log()
+    }
+
+    /// It does not know what it accepted below; 0 when it does.
+    pub fn blind_until(&self) -> u64 {
+        if self.complete < self.rejoin.blind_until() { self.rejoin.blind_until() } else { 0 }
+    }
+
+    /// Every instance below is stored, and known decided.
+    pub fn complete_until(&self) -> u64 {
+        self.complete
+    }
+
+    /// One past the highest instance accepted, or that may have been accepted in a former life.
+    fn top(&self) -> u64 {
+        self.store.top().max(self.blind_until())
     }
 
     pub fn promised(&self) -> Ballot {
@@ -110,20 +205,24 @@ impl Acceptor {
             self.nack_due = Some((from, ballot));
             return;
         }
-        self.promise(ballot);
-        let (runs, until) = self.store.page(first);
+        self.promise(ballot, out);
+        let (runs, mut until) = self.store.page(first);
+        if until >= self.store.top() {
+            until = until.max(self.top()); // nothing more is known up to there
+        }
+        let lives = self.rejoin.lives().records();
         let body = Phase1b {
             ballot: ballot.into(),
             from: first.into(),
             until: until.into(),
             complete_until: self.complete.into(),
-            top: self.store.top().into(),
-            life: self.setup.me.incarnation.into(),
-            blind_until: 0.into(),
-            lives: 0.into(),
+            top: self.top().into(),
+            life: self.life().into(),
+            blind_until: self.blind_until().into(),
+            lives: (lives.len() as u16).into(),
             reserved: [0; 6],
         };
-        out.send(To::Peer(from), &body, &[runs.as_bytes()]);
+        out.send(To::Peer(from), &body, &[lives.as_bytes(), runs.as_bytes()]);
     }
 
     /// Phase 2a [Lamport01 §2.2, phase 2 (b)].
@@ -142,9 +241,16 @@ impl Acceptor {
         if !ballot.follows(self.promised) {
             return;
         }
-        self.promise(ballot);
         let instance = body.instance.get();
         let decided_until = body.decided_until.get();
+        if !self.has_room(batch.as_bytes().len(), out) {
+            if ballot == self.promised {
+                (self.read_until, self.vote_due) = (self.read_until.max(instance + 1), true);
+                self.learn(ballot, decided_until);
+            }
+            return self.not_stored(instance, Refused::Full, out);
+        }
+        self.promise(ballot, out);
         self.read_until = self.read_until.max(instance + 1);
         self.vote_due = true;
         if instance >= decided_until.saturating_add(AHEAD_MAX) {
@@ -155,11 +261,48 @@ impl Acceptor {
             return; // as if it were lost: the leader will send it again
         }
         let decided = instance < self.watermark;
-        match self.store.put(instance, ballot, batch, decided) {
-            Ok(()) if decided => self.completed(),
-            Ok(()) => assert!(self.votes.insert(instance), "room was looked for before"),
-            Err(why) => self.not_stored(instance, why, out),
+        if !self.keep(instance, ballot, batch, decided, out) {
+            return;
         }
+        if decided {
+            self.completed();
+        } else {
+            assert!(self.votes.insert(instance), "room was looked for before");
+        }
+    }
+
+    /// Stores a batch, and notes it in the journal. `false` when that could not be.
+    fn keep(
+        &mut self,
+        instance: u64,
+        ballot: Ballot,
+        batch: Batch<'_>,
+        decided: bool,
+        out: &mut Outbox,
+    ) -> bool {
+        assert!(ballot <= self.promised, "nothing is stored above the promise");
+        match self.store.put(instance, ballot, batch, decided) {
+            Ok(changed) => {
+                if changed && let Some(journal) = out.journal() {
+                    journal.accepted(instance, ballot, decided, batch);
+                }
+                true
+            }
+            Err(why) => {
+                self.not_stored(instance, why, out);
+                false
+            }
+        }
+    }
+
+    /// Whether the disk takes a batch of so many bytes.
+    fn has_room(&mut self, batch: usize, out: &mut Outbox) -> bool {
+        let Some(journal) = out.journal() else { return true };
+        let fits = journal.fits(batch + FRAME_ROOM, self.room);
+        if fits && core::mem::take(&mut self.full) {
+            out.notice(Notice::Room);
+        }
+        fits
     }
 
     fn not_stored(&mut self, instance: u64, why: Refused, out: &mut Outbox) {
@@ -174,10 +317,15 @@ impl Acceptor {
         }
     }
 
-    fn promise(&mut self, ballot: Ballot) {
+    fn promise(&mut self, ballot: Ballot, out: &mut Outbox) {
         assert!(ballot >= self.promised, "a promise never falls");
+        assert!(self.rejoin.is_member(), "only a member promises");
         if ballot > self.promised {
+            if let Some(journal) = out.journal() {
+                journal.promised(ballot);
+            }
             self.promised = ballot;
+            self.fenced = false;
             self.votes.clear();
             self.watermark = 0;
             self.read_until = 0;
@@ -210,17 +358,28 @@ impl Acceptor {
         }
     }
 
+    /// Says it once when all that was forgotten is known again.
+    fn look_up(&mut self, out: &mut Outbox) {
+        let sees = self.blind_until() == 0;
+        if sees && !core::mem::replace(&mut self.sees, sees) {
+            out.notice(Notice::Sees { until: self.complete });
+        }
+        self.sees = sees;
+    }
+
     /// A batch that some process knew decided. It is no vote: it is stored to be handed on.
     fn repaired(&mut self, instance: u64, ballot: Ballot, batch: Batch<'_>, out: &mut Outbox) {
         let near = instance >= self.complete && instance < self.complete.saturating_add(SCAN);
         if !near || !ballot.follows(self.promised) {
             return;
         }
+        if !self.has_room(batch.as_bytes().len(), out) {
+            return self.not_stored(instance, Refused::Full, out);
+        }
         // As if its 2a had come: what is stored is never of a ballot above the promise.
-        self.promise(ballot.max(self.promised));
-        match self.store.put(instance, ballot, batch, true) {
-            Ok(()) => self.completed(),
-            Err(why) => self.not_stored(instance, why, out),
+        self.promise(ballot.max(self.promised), out);
+        if self.keep(instance, ballot, batch, true, out) {
+            self.completed();
         }
     }
 
@@ -277,7 +436,11 @@ impl Acceptor {
     }
 
     fn vote(&mut self, out: &mut Outbox) {
+        let lives = self.rejoin.lives().records();
         let body = Phase2b {
+            life: self.life().into(),
+            lives: (lives.len() as u16).into(),
+            reserved: [0; 6],
             ballot: self.promised.into(),
             decided_until: self.watermark.into(),
             complete_until: self.complete.into(),
@@ -287,8 +450,125 @@ impl Acceptor {
                 drops: self.drops.into(),
             },
         };
-        out.send(To::Group(Role::Learner), &body, &[self.votes.records().as_bytes()]);
+        let votes = self.votes.records();
+        out.send_flagged(
+            To::Group(Role::Learner),
+            self.fence_flag(),
+            &body,
+            &[lives.as_bytes(), votes.as_bytes()],
+        );
         self.vote_due = false;
+    }
+
+    fn fence_flag(&self) -> u8 {
+        if self.fenced { flags::FENCE } else { 0 }
+    }
+
+    // ------------------------------------------------------------------ memory, lost and found
+
+    /// Is blank from now on.
+    fn begin(&mut self, now: Nanos, out: &mut Outbox) {
+        let home = if self.store.top() > 0 { self.rejoin.log() } else { 0 };
+        self.rejoin.begin(now, self.promised, home);
+        self.votes.clear();
+        self.jobs.clear();
+        (self.watermark, self.read_until, self.vote_due) = (0, 0, false);
+        self.nack_due = None;
+        out.set_log(0);
+        out.notice(Notice::Blank);
+        out.arm(JOIN, self.rejoin.ask_again(now));
+    }
+
+    /// Is a member from now on.
+    fn member(&mut self, how: Membership, out: &mut Outbox) {
+        let (log, life) = (self.rejoin.log(), self.life());
+        out.set_log(log);
+        if let Some(journal) = out.journal().filter(|_| !matches!(how, Membership::Remembered { .. })) {
+            journal.standing(&self.rejoin.standing());
+        }
+        out.notice(Notice::Member { log, life, how });
+        out.disarm(JOIN);
+        (self.vote_due, self.announce_due) = (true, true);
+    }
+
+    /// A blank acceptor asks for help.
+    fn join_heard(&mut self, from: SocketAddrV4, packet: &Packet<'_>, join: &Join, out: &mut Outbox) {
+        if !self.is_member() || self.rejoin.tell_founder(packet, join, out) {
+            return;
+        }
+        let Some((joiner, ballot, new)) = self.rejoin.help(packet, join, self.promised) else { return };
+        if new {
+            self.promise(ballot, out);
+            self.fenced = true;
+            if let Some(journal) = out.journal() {
+                journal.standing(&self.rejoin.standing());
+            }
+        }
+        self.announce(To::Peer(from), (joiner, self.rejoin.former(packet)), ballot, out);
+    }
+
+    fn announce(&self, to: To, (joiner, former): (u64, u64), ballot: Ballot, out: &mut Outbox) {
+        let body = Helped {
+            joiner: joiner.into(),
+            former: former.into(),
+            ballot: ballot.into(),
+            life: self.life().into(),
+            top: self.top().into(),
+            complete_until: self.complete.into(),
+        };
+        out.send(to, &body, &[self.rejoin.lives().records().as_bytes()]);
+    }
+
+    /// A packet of another acceptor, or one that names another log than ours. Returns whether it is done
+    /// with.
+    fn among_acceptors(
+        &mut self,
+        now: Nanos,
+        from: SocketAddrV4,
+        packet: &Packet<'_>,
+        out: &mut Outbox,
+    ) -> bool {
+        if packet.sender.role != Role::Acceptor {
+            let log = packet.header.log.get();
+            return !self.is_member() || (log != self.rejoin.log() && (log != 0 || bound(packet.kind)));
+        }
+        if !self.rejoin.heard(now, packet) {
+            return true;
+        }
+        match packet.body {
+            Body::Join(join) => {
+                self.rejoin.heard_blank(now, packet, join);
+                self.join_heard(from, packet, join, out);
+            }
+            Body::Found(_, members) => {
+                if self.rejoin.founded(packet, members) {
+                    self.member(Membership::Founded, out);
+                }
+            }
+            Body::Helped(body, told) => {
+                if self.is_member() {
+                    if self.rejoin.announced(packet, body, told) {
+                        self.begin(now, out); // others have noted down a later life of ours
+                    }
+                } else if let Some(joined) = self.rejoin.helped(packet, body, told) {
+                    self.promise(joined.fence.max(self.promised), out);
+                    self.fenced = true;
+                    let blind_until = self.blind_until();
+                    self.member(Membership::Joined { blind_until }, out);
+                }
+            }
+            _ => return packet.header.log.get() != self.rejoin.log() || !self.is_member(),
+        }
+        true
+    }
+
+    /// Whether a member must begin anew, or end, for want of others in its log.
+    fn look_around(&mut self, now: Nanos, out: &mut Outbox) {
+        if self.store.top() == 0 && self.rejoin.stranded(now) {
+            self.begin(now, out);
+        } else if let Some(new) = self.rejoin.outvoted(now) {
+            out.stop(Stop::OtherLog { own: self.rejoin.log(), new });
+        }
     }
 
     /// Asks for decided instances that were missed, so that every acceptor can serve all of the log.
@@ -304,6 +584,19 @@ impl Acceptor {
                     out.arm(CATCH_UP, deadline);
                 }
             }
+        }
+    }
+
+    /// Notes how far everything is decided whenever something must be written anyway, and seals what was
+    /// written when there is nothing more for a moment.
+    fn write_progress(&mut self, now: Nanos, out: &mut Outbox) {
+        let Some(journal) = out.journal().filter(|journal| journal.wanted()) else { return };
+        if self.complete > self.written_until {
+            self.written_until = self.complete;
+            journal.decided(self.complete);
+        }
+        if journal.records() > 0 {
+            out.arm(SEAL, now + SEAL_AFTER);
         }
     }
 
@@ -332,6 +625,9 @@ impl Process for Acceptor {
         if !self.identity.admit(now, from, packet, out) || !self.settled {
             return;
         }
+        if self.among_acceptors(now, from, packet, out) {
+            return;
+        }
         match packet.body {
             Body::Phase1a(body) => self.prepare(from, body.ballot.get(), body.from.get(), out),
             Body::Phase2a(body, batch) => self.accept(from, body.ballot(packet.sender), body, batch, out),
@@ -354,13 +650,31 @@ impl Process for Acceptor {
     }
 
     fn timer(&mut self, now: Nanos, timer: usize, out: &mut Outbox) {
-        if timer == SETTLE {
-            (self.settled, self.vote_due) = (true, true);
-        }
-        if timer == HEARTBEAT {
-            self.identity.hello(0, out);
-            self.vote_due = true;
-            out.arm(HEARTBEAT, now + self.setup.heartbeat);
+        match timer {
+            SETTLE => {
+                self.settled = true;
+                if self.is_member() {
+                    let (complete_until, blind_until) = (self.complete, self.blind_until());
+                    self.member(Membership::Remembered { complete_until, blind_until }, out);
+                } else {
+                    self.begin(now, out);
+                }
+            }
+            HEARTBEAT => {
+                self.identity.hello(0, out);
+                (self.vote_due, self.announce_due) = (true, true);
+                if self.is_member() {
+                    self.look_around(now, out);
+                }
+                out.arm(HEARTBEAT, now + self.setup.heartbeat);
+            }
+            JOIN if !self.is_member() => out.arm(JOIN, self.rejoin.ask_again(now)),
+            SEAL => {
+                if let Some(journal) = out.journal() {
+                    journal.mark();
+                }
+            }
+            _ => {}
         }
     }
 
@@ -369,16 +683,36 @@ impl Process for Acceptor {
             out.stop(Stop::Conflict { instance });
             return;
         }
-        if self.vote_due && self.settled {
+        if !self.settled {
+            return;
+        }
+        if !self.is_member() {
+            if self.rejoin.found(now, out) {
+                self.member(Membership::Founded, out);
+            } else {
+                self.rejoin.ask(now, out);
+                if let Some(new) = self.rejoin.outvoted(now) {
+                    out.stop(Stop::OtherLog { own: self.rejoin.home(), new });
+                }
+                return;
+            }
+        }
+        if self.vote_due {
             self.vote(out);
         }
         if let Some((to, refused)) = self.nack_due.take()
             && refused < self.promised
         {
-            out.send(To::Peer(to), &Nack { refused: refused.into(), promised: self.promised.into() }, &[]);
+            let body = Nack { refused: refused.into(), promised: self.promised.into() };
+            out.send_flagged(To::Peer(to), self.fence_flag(), &body, &[]);
         }
+        if core::mem::take(&mut self.announce_due) {
+            self.announce(To::Group(Role::Acceptor), (0, 0), self.promised, out);
+        }
+        self.look_up(out);
         self.heal(now, out);
         self.serve(out);
+        self.write_progress(now, out);
     }
 
     fn receive_space(&mut self, space: u32, drops: u32) {

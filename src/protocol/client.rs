@@ -62,6 +62,8 @@ pub struct Client {
     /// What the present leader said last.
     ack: AckRecord,
     ack_sequence: (u64, u64),
+    /// The log in which our values are decided, and when a leader in it was heard last.
+    log: (u32, Nanos),
     leader: Option<Ballot>,
     /// Where the leader is. Entries go straight there, which spares the other proposers; and to the group of
     /// all proposers while it is not known, or does not answer.
@@ -92,6 +94,7 @@ impl Client {
             sealed_until: 0,
             ack: AckRecord::new_zeroed(),
             ack_sequence: (0, 0),
+            log: (0, 0),
             leader: None,
             direct: None,
             direct_failures: 0,
@@ -162,6 +165,26 @@ impl Client {
     fn open(&self) -> bool {
         self.sealed_until - self.decided_until < CLIENT_WINDOW as u64
             && self.slots[self.slot(self.sealed_until)].length > 0
+    }
+
+    /// Whether an ack is of the log in which our values are decided. While none is, any log will do; later a
+    /// leader in another one ends us, when none was heard in ours for the suspicion time: what we still have
+    /// cannot follow what went into the former log.
+    fn belongs(&mut self, now: Nanos, packet: &Packet<'_>, out: &mut Outbox) -> bool {
+        let log = packet.header.log.get();
+        if log == 0 || !packet.has(flags::LEADING) {
+            return true;
+        }
+        if log != self.log.0 && self.decided_until == 0 {
+            (self.log, self.leader) = ((log, now), None); // ballots of two logs do not compare
+            out.set_log(log);
+        }
+        if log == self.log.0 {
+            self.log.1 = now;
+        } else if now.saturating_sub(self.log.1) >= self.setup.suspect {
+            out.stop(Stop::OtherLog { own: self.log.0, new: log });
+        }
+        log == self.log.0
     }
 
     fn acked(
@@ -300,7 +323,9 @@ impl Process for Client {
         if !self.identity.admit(now, from, packet, out) {
             return;
         }
-        if let Body::Ack(ack, records) = packet.body {
+        if let Body::Ack(ack, records) = packet.body
+            && self.belongs(now, packet, out)
+        {
             self.acked(now, (from, packet), (ack, records), out);
         }
     }

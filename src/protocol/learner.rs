@@ -4,8 +4,9 @@ use super::catch_up::{CatchUp, Step};
 use super::deliver::{Deliver, Format};
 use super::flow::Reader;
 use super::identity::Identity;
-use super::outbox::{Outbox, Stop, To};
-use super::quorum::Acceptors;
+use super::lineage::{Belongs, Lineage};
+use super::outbox::{Notice, Outbox, Stop, To};
+use super::quorum::{Acceptors, lives};
 use super::ranges::records;
 use super::window::Window;
 use super::{Nanos, Process, Setup};
@@ -25,6 +26,10 @@ pub struct Learner {
     deliver: Deliver,
     catch_up: CatchUp,
     reader: Reader,
+    lineage: Lineage,
+    space: (u32, u32),
+    /// How to print, and from where on.
+    print: (Format, u64),
     /// Nobody has told yet how far the log goes.
     curious: bool,
 }
@@ -40,6 +45,9 @@ impl Learner {
             deliver: Deliver::new(format, from),
             catch_up: CatchUp::new(setup.seed),
             reader: Reader::default(),
+            lineage: Lineage::new(&acceptors),
+            space: (0, 0),
+            print: (format, from),
             curious: true,
             acceptors,
             setup,
@@ -49,6 +57,39 @@ impl Learner {
     /// Every instance below is delivered.
     pub fn delivered_until(&self) -> u64 {
         self.window.frontier()
+    }
+
+    /// The log that is followed; 0 while none was heard of.
+    pub fn log(&self) -> u32 {
+        self.lineage.log()
+    }
+
+    /// Whether a packet is of the log that we follow. Whoever has delivered nothing goes where a majority of
+    /// the acceptors is; whoever has must not mix two orders.
+    fn belongs(&mut self, packet: &Packet<'_>, out: &mut Outbox) -> bool {
+        let own = self.lineage.log();
+        match self.lineage.judge(packet) {
+            Belongs::Here => {
+                out.set_log(self.lineage.log());
+                true
+            }
+            Belongs::Elsewhere => false,
+            Belongs::Moved(new) if self.window.frontier() == 0 => {
+                let mut lineage = self.lineage.clone();
+                lineage.follow(new);
+                let (space, drops) = self.space;
+                *self = Learner::new(self.setup.clone(), self.print.0, self.print.1);
+                self.lineage = lineage;
+                self.receive_space(space, drops);
+                out.set_log(new);
+                out.notice(Notice::Moved { log: new });
+                true
+            }
+            Belongs::Moved(new) => {
+                out.stop(Stop::OtherLog { own, new });
+                false
+            }
+        }
     }
 
     /// One past the highest instance that somebody said is decided.
@@ -64,7 +105,7 @@ impl Process for Learner {
     }
 
     fn packet(&mut self, now: Nanos, from: SocketAddrV4, packet: &Packet<'_>, out: &mut Outbox) {
-        if !self.identity.admit(now, from, packet, out) {
+        if !self.identity.admit(now, from, packet, out) || !self.belongs(packet, out) {
             return;
         }
         match packet.body {
@@ -76,8 +117,11 @@ impl Process for Learner {
                 self.window.put(instance, ballot, batch);
                 self.curious = false;
             }
-            Body::Phase2b(body, ranges) => {
+            Body::Phase2b(body, told, ranges) => {
                 let Some(acceptor) = self.acceptors.index(packet.sender.id) else { return };
+                if !self.window.tally.live(acceptor, body.life.get(), lives(told)) {
+                    return;
+                }
                 let stamp = (packet.sender.incarnation, packet.header.sequence());
                 let ballot = body.ballot.get();
                 self.window.tally.vote(acceptor, stamp, ballot, RangeRecord::all(ranges));
@@ -151,6 +195,7 @@ impl Process for Learner {
     }
 
     fn receive_space(&mut self, space: u32, drops: u32) {
+        self.space = (space, drops);
         self.catch_up.space(space, self.setup.layout.packet);
         self.reader.receive_space(space, drops);
     }

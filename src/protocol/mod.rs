@@ -1,9 +1,10 @@
 //! The roles of Multi-Paxos, pure.
 //!
 //! A role is a function of (state, input, now) to (state, outbox): it cannot fail, block, look at a clock or
-//! draw a random number that its seed does not fix. Safety lives in [`acceptor`], [`window`] (what is
-//! decided), [`quorum`], [`phase1`] (which value a new leader must propose) and [`sessions`]; the other files
-//! decide only when something is sent, and may be wrong without harm.
+//! draw a random number that its seed does not fix. Safety lives in [`acceptor`], [`rejoin`] and [`lineage`]
+//! (acceptors that lost their memory), [`window`] (what is decided), [`quorum`], [`phase1`] (which value a new
+//! leader must propose) and [`sessions`]; the other files decide only when something is sent, and may be
+//! wrong without harm.
 
 pub mod acceptor;
 pub mod catch_up;
@@ -14,6 +15,7 @@ pub mod flow;
 pub mod identity;
 pub mod intake;
 pub mod learner;
+pub mod lineage;
 pub mod memory;
 pub mod outbox;
 pub mod phase1;
@@ -21,12 +23,13 @@ pub mod proposer;
 pub mod quorum;
 pub mod random;
 pub mod ranges;
+pub mod rejoin;
 pub mod rto;
 pub mod sessions;
 pub mod store;
 pub mod window;
 
-pub use outbox::{Notice, Outbox, Stop, To};
+pub use outbox::{Membership, Notice, Outbox, Stop, To};
 
 use core::net::SocketAddrV4;
 use wire::{Layout, Packet, Sender};

@@ -5,7 +5,7 @@ use crate::journal::Frame;
 use crate::limits::{OUTBOX_BYTES, OUTBOX_PACKETS, OUTPUT_TURN};
 use core::fmt;
 use core::net::SocketAddrV4;
-use wire::{Ballot, FixedBody, Layout, Role, Sender, Stamp};
+use wire::{Ballot, FixedBody, Layout, Life, Role, Sender, Stamp};
 
 /// Where a packet goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,27 +30,96 @@ pub enum Stop {
     /// Two values came for one instance that cannot both be right: a process broke the protocol, or two
     /// clusters were mixed.
     Conflict { instance: u64 },
+    /// The acceptors began a new log, and this process belongs to the former one.
+    OtherLog { own: u32, new: u32 },
 }
 
 /// Something worth telling a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
-    Campaign { ballot: Ballot },
-    Leading { ballot: Ballot, from: u64 },
-    Following { ballot: Ballot },
-    Deposed { own: Ballot, by: Ballot },
-    Suspected { proposer: u16 },
-    Returned { proposer: u16 },
+    Campaign {
+        ballot: Ballot,
+    },
+    Leading {
+        ballot: Ballot,
+        from: u64,
+    },
+    Following {
+        ballot: Ballot,
+    },
+    Deposed {
+        own: Ballot,
+        by: Ballot,
+    },
+    Suspected {
+        proposer: u16,
+    },
+    Returned {
+        proposer: u16,
+    },
     Unfit,
     Deaf,
     Fit,
-    CatchingUp { from: u64, until: u64 },
-    CaughtUp { until: u64 },
-    OtherConfiguration { sender: Sender, at: SocketAddrV4 },
-    Slow { role: Role, id: u16 },
-    Keeping { role: Role, id: u16 },
+    CatchingUp {
+        from: u64,
+        until: u64,
+    },
+    CaughtUp {
+        until: u64,
+    },
+    OtherConfiguration {
+        sender: Sender,
+        at: SocketAddrV4,
+    },
+    Slow {
+        role: Role,
+        id: u16,
+    },
+    Keeping {
+        role: Role,
+        id: u16,
+    },
     Full,
-    SessionEnded { client: u16 },
+    /// There is room again.
+    Room,
+    SessionEnded {
+        client: u16,
+    },
+    /// An acceptor has no memory.
+    Blank,
+    /// It still has none: how many other acceptors there are, how many of them are heard to be blank too, how
+    /// many help, how many must.
+    StillBlank {
+        others: usize,
+        blank: usize,
+        helpers: usize,
+        needed: usize,
+    },
+    /// An acceptor is a member of this log: it may promise and vote.
+    Member {
+        log: u32,
+        life: u64,
+        how: Membership,
+    },
+    /// A member knows again all that it may have accepted.
+    Sees {
+        until: u64,
+    },
+    /// A process that had delivered nothing yet goes over to another log.
+    Moved {
+        log: u32,
+    },
+}
+
+/// How an acceptor became a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Membership {
+    /// The log is new.
+    Founded,
+    /// The others helped. It is blind below this instance.
+    Joined { blind_until: u64 },
+    /// Its disk remembers.
+    Remembered { complete_until: u64, blind_until: u64 },
 }
 
 impl fmt::Display for Notice {
@@ -78,7 +147,37 @@ impl fmt::Display for Notice {
                 write!(f, "{role} {id} does not keep up: going on without waiting for it, it will catch up")
             }
             Notice::Keeping { role, id } => write!(f, "{role} {id} keeps up again"),
-            Notice::Full => f.write_str("memory for accepted values is full: refusing new ones"),
+            Notice::Full => f.write_str("no space is left for accepted values: refusing new ones"),
+            Notice::Room => f.write_str("there is space again: accepting values"),
+            Notice::Blank => {
+                f.write_str("without memory of a log: not voting before the other acceptors have helped")
+            }
+            Notice::StillBlank { others, blank, helpers, needed } => write!(
+                f,
+                "still without memory of a log: of {others} other acceptors {blank} have none either, {helpers} of \
+                 {needed} needed help"
+            ),
+            Notice::Member { log, life, how } => {
+                write!(f, "member of log {log:08x} in life {}: ", Life(life))?;
+                match how {
+                    Membership::Founded => f.write_str("the log is new"),
+                    Membership::Joined { blind_until: 0 } => f.write_str("joined, nothing was missed"),
+                    Membership::Joined { blind_until } => {
+                        write!(f, "joined; catching up below instance {blind_until}")
+                    }
+                    Membership::Remembered { complete_until, blind_until } => {
+                        write!(f, "remembered, complete below instance {complete_until}")?;
+                        if blind_until > complete_until {
+                            write!(f, "; damaged below instance {blind_until}, fetching it from the others")?;
+                        }
+                        Ok(())
+                    }
+                }
+            }
+            Notice::Sees { until } => {
+                write!(f, "caught up with instance {until}: everything that was forgotten is known again")
+            }
+            Notice::Moved { log } => write!(f, "the acceptors follow log {log:08x}: following it too"),
             Notice::SessionEnded { client } => {
                 write!(f, "client {client} sent a value over 1 MiB: session ended")
             }

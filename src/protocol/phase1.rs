@@ -3,8 +3,12 @@
 //! A page is read at a time, for all instances of the page at once. For each instance the highest ballot that
 //! an acceptor of the quorum told is remembered; the batch of that ballot must be proposed, and a no-op where
 //! nothing was accepted.
+//!
+//! Not every answer makes the quorum larger: one of a life that is known to be over does not (what it promised
+//! is forgotten), nor one of an acceptor that has forgotten what it accepted in the page. What such an answer
+//! tells is true all the same, and used.
 
-use super::quorum::Acceptors;
+use super::quorum::{Acceptors, Lives};
 use crate::limits::{ACCEPTORS_MAX, PIPELINE};
 use core::net::SocketAddrV4;
 use wire::{Ballot, Phase1b, Run};
@@ -16,6 +20,9 @@ pub const PAGE: u64 = PIPELINE;
 #[derive(Clone, Copy, Debug)]
 struct Answer {
     address: SocketAddrV4,
+    life: u64,
+    /// It does not know what it accepted below.
+    blind_until: u64,
     /// The page is told up to here.
     until: u64,
     complete_until: u64,
@@ -70,9 +77,17 @@ impl Phase1 {
             return None;
         }
         let (from, until) = (body.from.get(), body.until.get());
-        let fresh = Answer { address, until: self.from, complete_until: 0, top: 0 };
+        let life = body.life.get();
+        let fresh = Answer { address, life, blind_until: 0, until: self.from, complete_until: 0, top: 0 };
         let answer = self.answers[acceptor].get_or_insert(fresh);
+        if life < answer.life {
+            return None; // delayed, from before it lost its memory
+        }
+        if life > answer.life {
+            *answer = fresh;
+        }
         answer.address = address;
+        answer.blind_until = body.blind_until.get();
         answer.complete_until = answer.complete_until.max(body.complete_until.get());
         answer.top = answer.top.max(body.top.get());
         if from > answer.until {
@@ -94,10 +109,16 @@ impl Phase1 {
         (!answer.told(end)).then_some(answer.until)
     }
 
-    /// Whether a majority has promised and told all of the page.
-    pub fn quorum(&self) -> bool {
+    /// Whether a majority has promised and told all of the page, as far as is known of their lives.
+    pub fn quorum(&self, lives: &Lives) -> bool {
         let end = self.from + PAGE;
-        self.answers.iter().flatten().filter(|answer| answer.told(end)).count() >= self.majority
+        let counts = |(at, answer): (usize, &Option<Answer>)| {
+            answer.is_some_and(|answer| {
+                answer.told(end) && answer.blind_until <= self.from && !lives.over(at, answer.life)
+            })
+        };
+        let known = self.answers.iter().enumerate().take(lives.all().len());
+        known.filter(|answer| counts(*answer)).count() >= self.majority
     }
 
     /// How far the log is known decided, and stored, by the acceptor that knows most; and where that one is.
@@ -137,12 +158,17 @@ impl Phase1 {
         self.answers[at].map(|answer| (at, answer.address))
     }
 
-    /// Acceptors whose page is not told yet: `None` where nothing was heard, else from where to go on.
-    pub fn unanswered(&self, acceptors: usize) -> impl Iterator<Item = Option<(SocketAddrV4, u64)>> + '_ {
+    /// Acceptors that do not count yet: from where on they must be asked, and where they are; `None` where
+    /// that is not known, or is another process by now.
+    pub fn unanswered(&self, lives: &Lives) -> impl Iterator<Item = Option<(SocketAddrV4, u64)>> {
         let end = self.from + PAGE;
-        self.answers[..acceptors].iter().filter_map(move |answer| match answer {
+        let known = self.answers.iter().enumerate().take(lives.all().len());
+        known.filter_map(move |(at, answer)| match answer {
             None => Some(None),
+            Some(answer) if lives.over(at, answer.life) => Some(None),
             Some(answer) if !answer.told(end) => Some(Some((answer.address, answer.until))),
+            // It will see again once it has caught up: ask anew.
+            Some(answer) if answer.blind_until > self.from => Some(Some((answer.address, self.from))),
             Some(_) => None,
         })
     }

@@ -15,9 +15,10 @@ use super::election::Election;
 use super::flow::{Flow, Reader, cost};
 use super::identity::Identity;
 use super::intake::{Intake, Submitted};
+use super::lineage::{Belongs, Lineage};
 use super::outbox::{Notice, Outbox, Stop, To};
 use super::phase1::Phase1;
-use super::quorum::Acceptors;
+use super::quorum::{Acceptors, lives};
 use super::random::Random;
 use super::ranges::{RangeSet, append, records};
 use super::rto::Rto;
@@ -164,7 +165,9 @@ pub struct Proposer {
     submit_heard: Nanos,
     /// One whose fate we watch while we follow.
     waiting: Option<Waiting>,
+    lineage: Lineage,
     space: u32,
+    drops: u32,
 }
 
 impl Proposer {
@@ -214,7 +217,9 @@ impl Proposer {
             orphans: heapless::Vec::new(),
             submit_heard: 0,
             waiting: None,
+            lineage: Lineage::new(&acceptors),
             space: 0,
+            drops: 0,
             acceptors,
             setup,
         }
@@ -293,14 +298,17 @@ impl Proposer {
     }
 
     fn voted(&mut self, now: Nanos, from: SocketAddrV4, packet: &Packet<'_>, out: &mut Outbox) {
-        let Body::Phase2b(body, ranges) = packet.body else { return };
+        let Body::Phase2b(body, told, ranges) = packet.body else { return };
         let Some(acceptor) = self.acceptors.index(packet.sender.id) else { return };
         let (ballot, complete_until) = (body.ballot.get(), body.complete_until.get());
         if !ballot.follows(self.highest) {
             return; // nobody honest could have come to it
         }
         self.seen[acceptor] = Some(Seen { heard: now, address: from, complete_until });
-        self.outranked(now, ballot, out);
+        self.outranked(now, ballot, packet.has(flags::FENCE), out);
+        if !self.window.tally.live(acceptor, body.life.get(), lives(told)) {
+            return;
+        }
         let stamp = (packet.sender.incarnation, packet.header.sequence());
         self.window.tally.vote(acceptor, stamp, ballot, RangeRecord::all(ranges));
         self.window.watermark(ballot, body.decided_until.get());
@@ -368,7 +376,7 @@ impl Process for Proposer {
     }
 
     fn packet(&mut self, now: Nanos, from: SocketAddrV4, packet: &Packet<'_>, out: &mut Outbox) {
-        if !self.identity.admit(now, from, packet, out) {
+        if !self.identity.admit(now, from, packet, out) || !self.belongs(now, packet, out) {
             return;
         }
         if packet.sender.role == Role::Proposer {
@@ -388,7 +396,7 @@ impl Process for Proposer {
                 if !ballot.follows(self.highest) {
                     return;
                 }
-                self.outranked(now, ballot, out);
+                self.outranked(now, ballot, false, out);
                 self.led(ballot, from, out);
                 self.reader.read(ballot, instance, packet.header.length.get().into());
                 self.window.watermark(ballot, body.decided_until.get());
@@ -399,7 +407,7 @@ impl Process for Proposer {
                 if !ballot.follows(self.highest) {
                     return;
                 }
-                self.outranked(now, ballot, out);
+                self.outranked(now, ballot, false, out);
                 self.led(ballot, from, out);
                 self.window.watermark(ballot, body.decided_until.get());
                 if packet.has(flags::ASK) {
@@ -418,10 +426,13 @@ impl Process for Proposer {
                 }
             }
             Body::Phase1a(body) => self.heard_of(body.ballot.get()),
-            Body::Phase1b(body, _lives, runs) => {
+            Body::Phase1b(body, told, runs) => {
                 let Some(acceptor) = self.acceptors.index(packet.sender.id) else { return };
                 let complete_until = body.complete_until.get();
                 self.seen[acceptor] = Some(Seen { heard: now, address: from, complete_until });
+                if !self.window.tally.live(acceptor, body.life.get(), lives(told)) {
+                    return;
+                }
                 if self.stage == Stage::Preparing
                     && let Some(more) = self.phase1.answer(acceptor, from, body, runs)
                 {
@@ -429,7 +440,7 @@ impl Process for Proposer {
                 }
             }
             Body::Nack(body) if body.refused.get() == self.ballot => {
-                self.outranked(now, body.promised.get(), out)
+                self.outranked(now, body.promised.get(), packet.has(flags::FENCE), out)
             }
             Body::Value(body, batch) => {
                 let (instance, ballot) = (body.instance.get(), body.ballot.get());
@@ -437,7 +448,7 @@ impl Process for Proposer {
                     return;
                 }
                 if packet.has(flags::DECIDED) {
-                    self.outranked(now, ballot, out);
+                    self.outranked(now, ballot, false, out);
                     // Of what we have not proposed yet, nothing of our ballot or a lower one can be decided.
                     if self.stage != Stage::Leading || instance < self.proposed {
                         self.window.put_decided(instance, ballot, batch);
@@ -530,7 +541,7 @@ impl Process for Proposer {
     }
 
     fn receive_space(&mut self, space: u32, drops: u32) {
-        self.space = space;
+        (self.space, self.drops) = (space, drops);
         self.flow.own_space(space);
         self.catch_up.space(space, self.setup.layout.packet);
         self.reader.receive_space(space, drops);

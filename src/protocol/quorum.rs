@@ -1,10 +1,12 @@
 //! Quorums: which acceptors voted for what, in which ballot.
 //!
-//! Counts distinct acceptors of the configured set, never packets. Works on ranges, so a vote for two hundred
-//! instances costs as much as a vote for one.
+//! Counts distinct acceptors of the configured set, never packets, and of each only what it said in a life
+//! that nobody else knows to be over [DISC17 §3]. Works on ranges, so a vote for two hundred instances costs
+//! as much as a vote for one.
 
 use crate::limits::ACCEPTORS_MAX;
 use wire::{Ballot, RANGES_MAX, Range};
+use zerocopy::byteorder::big_endian::U64;
 
 /// The fixed set of acceptors.
 #[derive(Clone, Debug)]
@@ -39,14 +41,69 @@ impl Acceptors {
         self.ids.iter().position(|own| *own == id)
     }
 
+    /// How many of the *others* must help an acceptor that lost its memory: so many that they meet every
+    /// quorum that it was part of in another member.
+    pub fn helpers(&self) -> usize {
+        self.ids.len().saturating_sub(1) / 2 + 1
+    }
+
     pub fn ids(&self) -> &[u16] {
         &self.ids
     }
 }
 
+/// The latest life that is known of each acceptor. A life is a memory without a gap: one that lost its memory
+/// begins another, larger one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lives(heapless::Vec<u64, ACCEPTORS_MAX>);
+
+impl Lives {
+    /// Nothing is known of any of them.
+    pub fn new(acceptors: &Acceptors) -> Lives {
+        Lives(acceptors.ids().iter().map(|_| 0).collect())
+    }
+
+    pub fn of(&self, acceptor: usize) -> u64 {
+        self.0[acceptor]
+    }
+
+    pub fn all(&self) -> &[u64] {
+        &self.0
+    }
+
+    /// Whether this life of an acceptor is known to be over.
+    pub fn over(&self, acceptor: usize, life: u64) -> bool {
+        life < self.0[acceptor]
+    }
+
+    /// Somebody knows of this life of an acceptor. Returns whether it is news.
+    pub fn learn(&mut self, acceptor: usize, life: u64) -> bool {
+        let news = life > self.0[acceptor];
+        self.0[acceptor] = self.0[acceptor].max(life);
+        news
+    }
+
+    /// Learns all that an acceptor knows. What has not one life for each acceptor says nothing.
+    pub fn learn_all(&mut self, told: impl ExactSizeIterator<Item = u64>) -> bool {
+        let fits = told.len() == self.0.len();
+        told.enumerate().filter(|_| fits).fold(false, |news, (at, life)| self.learn(at, life) | news)
+    }
+
+    /// As they stand in a packet.
+    pub fn records(&self) -> heapless::Vec<U64, ACCEPTORS_MAX> {
+        self.0.iter().map(|life| U64::new(*life)).collect()
+    }
+}
+
+/// The lives of a packet.
+pub fn lives(told: &[U64]) -> impl ExactSizeIterator<Item = u64> + '_ {
+    told.iter().map(|life| life.get())
+}
+
 /// What one acceptor said in its latest 2b.
 #[derive(Clone, Debug, Default)]
 struct Votes {
+    life: u64,
     incarnation: u64,
     sequence: u64,
     heard: bool,
@@ -71,6 +128,7 @@ impl Votes {
 pub struct Tally {
     majority: usize,
     votes: Box<[Votes]>,
+    lives: Lives,
     /// Chosen in this ballot, as found last; a vote is never taken back, so it stays true.
     chosen: (Ballot, Range),
 }
@@ -80,8 +138,31 @@ impl Tally {
         Tally {
             majority: acceptors.majority(),
             votes: vec![Votes::default(); acceptors.len()].into_boxed_slice(),
+            lives: Lives::new(acceptors),
             chosen: (Ballot::ZERO, Range::default()),
         }
+    }
+
+    pub fn lives(&self) -> &Lives {
+        &self.lives
+    }
+
+    /// Notes what an acceptor knows of the lives of all, and takes back the votes of lives that are over:
+    /// what a majority accepted while nobody of it knew better stays chosen. Returns whether this life of the
+    /// acceptor itself goes on.
+    pub fn live(&mut self, acceptor: usize, life: u64, told: impl ExactSizeIterator<Item = u64>) -> bool {
+        if self.lives.over(acceptor, life) {
+            return false;
+        }
+        let news = self.lives.learn(acceptor, life);
+        if self.lives.learn_all(told) || news {
+            for (at, votes) in self.votes.iter_mut().enumerate() {
+                if self.lives.over(at, votes.life) {
+                    *votes = Votes::default();
+                }
+            }
+        }
+        !self.lives.over(acceptor, life)
     }
 
     /// Notes a 2b: in `ballot`, this acceptor accepted all of `ranges`. An older packet than the last, or one
@@ -93,13 +174,14 @@ impl Tally {
         ballot: Ballot,
         ranges: impl Iterator<Item = Range>,
     ) -> bool {
+        let life = self.lives.of(acceptor);
         let votes = &mut self.votes[acceptor];
         let older = votes.heard && incarnation == votes.incarnation && sequence <= votes.sequence;
         if older || ballot < votes.ballot {
             return false;
         }
-        (votes.heard, votes.incarnation, votes.sequence, votes.ballot) =
-            (true, incarnation, sequence, ballot);
+        (votes.heard, votes.life, votes.incarnation, votes.sequence, votes.ballot) =
+            (true, life, incarnation, sequence, ballot);
         votes.ranges.clear();
         votes.ranges.extend(ranges.take(RANGES_MAX));
         true
@@ -175,6 +257,50 @@ mod tests {
         tally.vote(2, (7, 1), B1, range(2, 9));
         assert_eq!(tally.chosen_until(B1, 3), 5);
         assert_eq!(tally.chosen_until(B1, 5), 5, "only one went so far");
+    }
+
+    #[test]
+    fn a_vote_of_a_life_that_another_voter_knows_to_be_over_does_not_count() {
+        let mut tally = tally();
+        assert!(tally.live(0, 5, [5, 5, 5].into_iter()));
+        tally.vote(0, (1, 1), B1, range(0, 9));
+        assert!(tally.live(1, 5, [7, 5, 5].into_iter()), "acceptor 0 has begun another life");
+        tally.vote(1, (1, 1), B1, range(0, 9));
+        assert_eq!(tally.chosen_until(B1, 0), 0);
+        assert!(!tally.live(0, 5, [5, 5, 5].into_iter()), "a delayed packet of the former life");
+        assert!(tally.live(0, 7, [7, 5, 5].into_iter()));
+        tally.vote(0, (2, 1), B1, range(3, 4));
+        assert_eq!((tally.chosen_until(B1, 0), tally.chosen_until(B1, 3)), (0, 4));
+    }
+
+    #[test]
+    fn what_was_chosen_before_anybody_knew_stays_chosen() {
+        let mut tally = tally();
+        for acceptor in [0, 1] {
+            tally.live(acceptor, 5, [5, 5, 5].into_iter());
+            tally.vote(acceptor, (1, 1), B1, range(0, 9));
+        }
+        assert_eq!(tally.chosen_until(B1, 0), 9);
+        tally.live(2, 5, [7, 5, 5].into_iter());
+        assert_eq!(tally.chosen_until(B1, 0), 9);
+    }
+
+    #[test]
+    fn lives_of_another_set_of_acceptors_say_nothing() {
+        let mut lives = Lives::new(&Acceptors::new(&[1, 2, 3]));
+        assert!(!lives.learn_all([9, 9].into_iter()) && lives.all() == [0, 0, 0]);
+        assert!(lives.learn_all([0, 9, 0].into_iter()) && lives.over(1, 8) && !lives.over(1, 9));
+    }
+
+    #[test]
+    fn helpers_meet_every_quorum_of_whom_they_help() {
+        for count in 2..=ACCEPTORS_MAX {
+            let ids: Vec<u16> = (0..count as u16).collect();
+            let acceptors = Acceptors::new(&ids);
+            // Its fellow voters, and its helpers, among the others.
+            assert!(acceptors.majority() - 1 + acceptors.helpers() > count - 1);
+            assert!(acceptors.helpers() < count, "the others can help");
+        }
     }
 
     #[test]

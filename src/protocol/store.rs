@@ -22,7 +22,7 @@ pub struct Accepted<'a> {
     pub bytes: &'a [u8],
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Place {
     ballot: Ballot,
     block: u32,
@@ -75,7 +75,7 @@ impl Store {
         self.place(instance).map_or(Ballot::ZERO, |place| place.ballot)
     }
 
-    /// Stores a batch, in place of one of a lower ballot.
+    /// Stores a batch, in place of one of a lower ballot. Returns whether that changed anything.
     ///
     /// # Errors
     /// See [`Refused`]; then nothing has changed.
@@ -85,9 +85,10 @@ impl Store {
         ballot: Ballot,
         batch: Batch<'_>,
         decided: bool,
-    ) -> Result<(), Refused> {
+    ) -> Result<bool, Refused> {
         let bytes = batch.as_bytes();
-        let mut place = self.place(instance).copied().unwrap_or(NOTHING);
+        let before = self.place(instance).copied().unwrap_or(NOTHING);
+        let mut place = before;
         let known = !place.ballot.is_zero();
         if known && self.bytes(&place) == bytes {
             place.ballot = place.ballot.max(ballot);
@@ -106,7 +107,14 @@ impl Store {
         chunk.or_insert_with(|| vec![NOTHING; CHUNK as usize].into_boxed_slice())
             [(instance % CHUNK) as usize] = place;
         self.top = self.top.max(instance + 1);
-        Ok(())
+        Ok(place != before)
+    }
+
+    /// Forgets what is stored for an instance, if anything is.
+    pub fn remove(&mut self, instance: u64) {
+        if let Some(chunk) = self.chunks.get_mut(&(instance / CHUNK)) {
+            chunk[(instance % CHUNK) as usize] = NOTHING;
+        }
     }
 
     /// Notes that what is stored for an instance is what it decided.
@@ -185,7 +193,7 @@ mod tests {
         bytes
     }
 
-    fn put(store: &mut Store, instance: u64, ballot: Ballot, text: &str) -> Result<(), Refused> {
+    fn put(store: &mut Store, instance: u64, ballot: Ballot, text: &str) -> Result<bool, Refused> {
         let bytes = entry(text);
         store.put(instance, ballot, Batch::parse(&bytes).unwrap(), false)
     }
@@ -209,7 +217,7 @@ mod tests {
         let bytes = entry("chosen");
         store.put(5, B2, Batch::parse(&bytes).unwrap(), true).unwrap();
         assert_eq!(put(&mut store, 5, B1, "outvoted"), Err(Refused::Late));
-        assert_eq!(put(&mut store, 5, B1, "chosen"), Ok(()));
+        assert_eq!(put(&mut store, 5, B1, "chosen"), Ok(false));
         assert_eq!(store.get(5), Some(Accepted { ballot: B2, decided: true, bytes: &entry("chosen") }));
     }
 
@@ -218,7 +226,7 @@ mod tests {
         let mut store = Store::default();
         put(&mut store, 5, B1, "one").unwrap();
         assert_eq!(put(&mut store, 5, B1, "two"), Err(Refused::Conflict));
-        assert_eq!(put(&mut store, 5, B1, "one"), Ok(()));
+        assert_eq!(put(&mut store, 5, B1, "one"), Ok(false), "nothing new");
     }
 
     #[test]

@@ -110,6 +110,7 @@ impl World {
             Expectation::Leads { proposer, within } => {
                 self.until(now + within, |world| world.leaders().any(|id| id == proposer))?
             }
+            Expectation::Whole { within } => self.until(now + within, World::whole)?,
             Expectation::OneLeader { within } => {
                 self.until(now + within, |world| world.leaders().count() == 1)?
             }

@@ -91,6 +91,10 @@ pub enum Expectation {
         time: Nanos,
         within: Nanos,
     },
+    /// Every acceptor that runs is a member, and blind nowhere.
+    Whole {
+        within: Nanos,
+    },
     Ended(Who),
 }
 

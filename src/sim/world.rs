@@ -57,6 +57,8 @@ pub(super) struct Origin {
     start: usize,
     place: usize,
     me: Sender,
+    /// Of an acceptor: the memory that it speaks from.
+    life: u64,
 }
 
 /// Processes, a network, and the time.
@@ -82,8 +84,6 @@ pub struct World {
     queue: Queue,
     packets: Packets,
     acceptors: Vec<u16>,
-    /// Acceptors that were started.
-    voters: Vec<u16>,
     /// Every (role, id) that there ever was.
     places: Vec<(Role, u16)>,
     /// By group: which starts listen to it, and with which socket.
@@ -116,7 +116,6 @@ impl World {
             queue: Queue::default(),
             packets: Packets::default(),
             acceptors: Vec::new(),
-            voters: Vec::new(),
             places: Vec::new(),
             listeners: Default::default(),
             streams: Vec::new(),
@@ -185,12 +184,6 @@ impl World {
     pub(super) fn start(&mut self, role: Role, id: u16, feed: Option<Feed>) -> Result<(), Failure> {
         if self.acceptors.is_empty() {
             return Err(Failure::Script("first say which acceptors there are".into()));
-        }
-        if role == Role::Acceptor {
-            if self.voters.contains(&id) {
-                return Err(Failure::Script("an acceptor without a disk starts once".into()));
-            }
-            self.voters.push(id);
         }
         let start = self.nodes.len();
         let me = Sender { role, id, incarnation: incarnation(start) };
@@ -296,6 +289,14 @@ impl World {
         }
     }
 
+    /// Whether every acceptor that runs is a member, and knows what it accepted.
+    pub(super) fn whole(&self) -> bool {
+        self.alive().all(|node| match &node.actor {
+            Actor::Acceptor(acceptor) => acceptor.is_member() && acceptor.blind_until() == 0,
+            _ => true,
+        })
+    }
+
     pub(super) fn alive(&self) -> impl Iterator<Item = &Node> {
         self.nodes.iter().flatten().map(|node| &**node)
     }
@@ -396,7 +397,11 @@ impl World {
         for notice in &node.out.take_notices() {
             self.tell(format_args!("    {me}: {notice}"));
         }
-        let origin = Origin { start, place: node.place, me };
+        let life = match &node.actor {
+            Actor::Acceptor(acceptor) => acceptor.life(),
+            _ => me.incarnation,
+        };
+        let origin = Origin { start, place: node.place, me, life };
         let mut leave = usize::MAX;
         let mut lives = true;
         let count = node.out.queued().count();
@@ -446,7 +451,9 @@ impl World {
             Stop::SameId { .. } => {
                 hold!(self.doubles, TotalOrder, "{who} ends, and it is the only one of its id");
             }
-            Stop::Ended | Stop::Conflict { .. } => hold!(false, TotalOrder, "{who} ends: {stop:?}"),
+            Stop::Ended | Stop::Conflict { .. } | Stop::OtherLog { .. } => {
+                hold!(false, TotalOrder, "{who} ends: {stop:?}")
+            }
         }
         self.ended.push(Ended { who, stop });
         self.bury(start);
@@ -467,7 +474,7 @@ impl World {
         self.counts.sent[packet.kind as usize] += 1;
         let tag = u64::from_le_bytes(packet.header.tag[..8].try_into().expect("8 of 16 bytes"));
         self.digest = (self.digest ^ tag ^ self.now).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
-        self.checker.sent(&packet, me.incarnation, &mut self.streams)?;
+        self.checker.sent(&packet, origin.life, &mut self.streams)?;
         let id = self.packets.put(bytes);
         let sent = Old { origin, to, kind: packet.kind, packet: id };
         let told = self.story.is_told().then(|| format!("{packet} →"));
@@ -600,7 +607,18 @@ impl World {
                 proposer.highest()
             ),
             Actor::Acceptor(acceptor) => {
-                format!("{} promised {}, top {}", node.me, acceptor.promised(), acceptor.store().top())
+                format!(
+                    "{} promised {}, top {}, complete {}, {}",
+                    node.me,
+                    acceptor.promised(),
+                    acceptor.store().top(),
+                    acceptor.complete_until(),
+                    match (acceptor.is_member(), acceptor.blind_until()) {
+                        (false, _) => "blank".into(),
+                        (true, 0) => "member".to_owned(),
+                        (true, until) => format!("member, blind below {until}"),
+                    }
+                )
             }
         };
         self.alive().map(line).collect()

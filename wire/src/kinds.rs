@@ -15,6 +15,7 @@ pub mod watermark;
 
 use crate::{Refusal, Role};
 use core::fmt;
+use zerocopy::byteorder::big_endian::U64;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// The kinds, with their numbers on the wire.
@@ -173,6 +174,16 @@ pub(crate) fn fixed<'a, T: View>(bytes: &'a [u8], name: &'static str) -> Result<
 /// The tail as a whole number of records.
 pub(crate) fn records<'a, T: View>(tail: &'a [u8], name: &'static str) -> Result<&'a [T], Refusal> {
     <[T]>::ref_from_bytes(tail).map_err(|_| Refusal::Body(name))
+}
+
+/// Splits a tail into the lives of acceptors at its front and the rest.
+pub(crate) fn lives<'a>(
+    tail: &'a [u8],
+    count: u16,
+    name: &'static str,
+) -> Result<(&'a [U64], &'a [u8]), Refusal> {
+    demand(usize::from(count) <= crate::LIVES_MAX, "more lives than acceptors")?;
+    <[U64]>::ref_from_prefix_with_elems(tail, count.into()).map_err(|_| Refusal::Body(name))
 }
 
 /// A kind without a tail must end where its body ends.

@@ -31,7 +31,7 @@ pub use kinds::catch_up::{CatchUp, Fetch};
 pub use kinds::heartbeat::Heartbeat;
 pub use kinds::hello::Hello;
 pub use kinds::nack::Nack;
-pub use kinds::phase1::{Phase1a, Phase1b, RUNS_MAX, Run};
+pub use kinds::phase1::{Life, Phase1a, Phase1b, RUNS_MAX, Run};
 pub use kinds::phase2::{Phase2a, Phase2b};
 pub use kinds::rejoin::{Found, Helped, Join, Member};
 pub use kinds::report::{Report, Room};

@@ -27,8 +27,10 @@ pub const PACKET_MAX: usize = 9216 - 28;
 /// The packet length of the smallest `mtu` allowed, 1280: every kind fits with a full tail of ranges or runs.
 pub const PACKET_MIN: usize = 1280 - 28;
 
-const _: () =
-    assert!(HEADER_LEN + size_of::<Phase2b>() + RANGES_MAX * size_of::<RangeRecord>() <= PACKET_MIN);
+const _: () = assert!(
+    HEADER_LEN + size_of::<Phase2b>() + LIVES_MAX * size_of::<U64>() + RANGES_MAX * size_of::<RangeRecord>()
+        <= PACKET_MIN
+);
 const _: () = assert!(
     HEADER_LEN + size_of::<Phase1b>() + LIVES_MAX * size_of::<U64>() + RUNS_MAX * size_of::<Run>()
         <= PACKET_MIN
@@ -65,7 +67,8 @@ pub enum Body<'a> {
     /// With the lives that the sender knows of, and the page.
     Phase1b(&'a Phase1b, &'a [U64], &'a [Run]),
     Phase2a(&'a Phase2a, Batch<'a>),
-    Phase2b(&'a Phase2b, &'a [RangeRecord]),
+    /// With the lives that the sender knows of, and what it accepted.
+    Phase2b(&'a Phase2b, &'a [U64], &'a [RangeRecord]),
     Nack(&'a Nack),
     Heartbeat(&'a Heartbeat),
     Watermark(&'a Watermark),
@@ -141,7 +144,9 @@ impl<'a> Body<'a> {
                 Phase1b::parse(bytes).map(|(body, lives, runs)| Body::Phase1b(body, lives, runs))?
             }
             Kind::Phase2a => Phase2a::parse(bytes).map(|(body, batch)| Body::Phase2a(body, batch))?,
-            Kind::Phase2b => Phase2b::parse(bytes).map(|(body, ranges)| Body::Phase2b(body, ranges))?,
+            Kind::Phase2b => {
+                Phase2b::parse(bytes).map(|(body, lives, ranges)| Body::Phase2b(body, lives, ranges))?
+            }
             Kind::Nack => Body::Nack(Nack::parse(bytes)?),
             Kind::Heartbeat => Body::Heartbeat(Heartbeat::parse(bytes)?),
             Kind::Watermark => Body::Watermark(Watermark::parse(bytes)?),
@@ -167,7 +172,7 @@ impl fmt::Display for Packet<'_> {
             Body::Phase1a(body) => write!(f, "{body}"),
             Body::Phase1b(body, lives, runs) => body.print(f, lives, runs),
             Body::Phase2a(body, batch) => body.print(f, self.sender, batch),
-            Body::Phase2b(body, ranges) => body.print(f, ranges),
+            Body::Phase2b(body, lives, ranges) => body.print(f, lives, ranges),
             Body::Nack(body) => write!(f, "{body}"),
             Body::Heartbeat(body) => write!(f, "{body}"),
             Body::Watermark(body) => write!(f, "{body}"),

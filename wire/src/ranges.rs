@@ -6,7 +6,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// How many ranges a packet may carry: they fit the smallest packet (`mtu 1280`) beside the largest body, see
 /// `packet::PACKET_MIN`.
-pub const RANGES_MAX: usize = 92;
+pub const RANGES_MAX: usize = 84;
 
 /// A half-open range of instances, `first..until`. Never empty on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

@@ -2,11 +2,13 @@
 //! printed.
 
 use super::*;
+use crate::journal::{Record, Standing};
 use crate::protocol::To;
 use core::net::Ipv4Addr;
 use wire::{Body, EntryHeader, FixedBody, Hello, Layout, Phase1a, Sender, Stamp, Watermark};
 
 const LAYOUT: Layout = Layout { packet: 1472, cluster: 5 };
+const LOG: u32 = 7;
 const P1: u16 = 1;
 const P2: u16 = 2;
 
@@ -42,7 +44,14 @@ impl Bench {
             suspect,
             seed: 1,
         };
-        let (mut acceptor, mut out) = (Acceptor::new(setup), Outbox::new(LAYOUT, me));
+        let mut memory = Memory::default();
+        memory.recall(Record::Standing(Standing {
+            life: 9,
+            log: LOG,
+            blind_until: 0,
+            lives: [9, 8, 8].into_iter().collect(),
+        }));
+        let (mut acceptor, mut out) = (Acceptor::remembering(setup, memory), Outbox::new(LAYOUT, me));
         acceptor.timer(0, super::SETTLE, &mut out);
         acceptor.turn(0, &mut out);
         out.sent();
@@ -54,7 +63,7 @@ impl Bench {
         let sender = Sender { role: Role::Proposer, id: proposer, incarnation: proposer.into() };
         let mut bytes = [0; 1472];
         let length =
-            wire::seal(&mut bytes, LAYOUT, sender, Stamp { sequence: 0, log: 0, flags }, body, &[tail]);
+            wire::seal(&mut bytes, LAYOUT, sender, Stamp { sequence: 0, log: LOG, flags }, body, &[tail]);
         let packet = Packet::parse(&bytes[..length]).expect("a test sends what can be read");
         self.acceptor.packet(0, address(proposer), &packet, &mut self.out);
     }
@@ -99,14 +108,14 @@ impl Bench {
     }
 }
 
-const ROOM: &str = "space 0 drops 0 → learners";
+const ROOM: &str = "space 0 drops 0 life 9 of 9,8,8 → learners";
 
 // [Lamport01 §2.2, phase 1 (b)]
 #[test]
 fn an_acceptor_promises_the_higher_ballot_and_refuses_the_lower() {
     let mut bench = Bench::new();
     bench.prepare(ballot(2, P1), 0);
-    let promise = "A1 1b 2.P1 page [0..0) complete<0 top 0: nothing accepted → P1";
+    let promise = "A1 1b 2.P1 page [0..0) complete<0 top 0 life 9 of 9,8,8: nothing accepted → P1";
     let vote = format!("A1 2b 2.P1 [] decided<0 complete<0 read<0 {ROOM}");
     assert_eq!(bench.answers(), [promise, &vote]);
     bench.prepare(ballot(1, P2), 0);
@@ -122,7 +131,10 @@ fn a_promise_that_was_lost_is_given_again() {
     bench.prepare(ballot(1, P1), 0);
     bench.answers();
     bench.prepare(ballot(1, P1), 0);
-    assert_eq!(bench.answers(), ["A1 1b 1.P1 page [0..0) complete<0 top 0: nothing accepted → P1"]);
+    assert_eq!(
+        bench.answers(),
+        ["A1 1b 1.P1 page [0..0) complete<0 top 0 life 9 of 9,8,8: nothing accepted → P1"]
+    );
 }
 
 #[test]
@@ -148,10 +160,13 @@ fn a_promise_tells_what_was_accepted_and_in_which_ballot() {
     bench.prepare(ballot(3, P1), 0);
     assert_eq!(
         bench.answers()[0],
-        "A1 1b 3.P1 page [0..5) complete<0 top 5: [0..1) in 1.P1 [1..2) in 2.P2 [4..5) in 2.P2 → P1"
+        "A1 1b 3.P1 page [0..5) complete<0 top 5 life 9 of 9,8,8: [0..1) in 1.P1 [1..2) in 2.P2 [4..5) in 2.P2 → P1"
     );
     bench.prepare(ballot(3, P1), 2);
-    assert_eq!(bench.answers()[0], "A1 1b 3.P1 page [2..5) complete<0 top 5: [4..5) in 2.P2 → P1");
+    assert_eq!(
+        bench.answers()[0],
+        "A1 1b 3.P1 page [2..5) complete<0 top 5 life 9 of 9,8,8: [4..5) in 2.P2 → P1"
+    );
 }
 
 #[test]
@@ -163,10 +178,13 @@ fn a_promise_that_does_not_fit_a_packet_comes_in_pages() {
     bench.answers();
     bench.prepare(ballot(2, P2), 0);
     let page = bench.answers().remove(0);
-    assert!(page.starts_with("A1 1b 2.P2 page [0..80) complete<0 top 119:"), "{page}");
-    bench.prepare(ballot(2, P2), 80);
+    assert!(page.starts_with("A1 1b 2.P2 page [0..72) complete<0 top 119 life 9 of 9,8,8:"), "{page}");
+    bench.prepare(ballot(2, P2), 72);
     let page = bench.answers().remove(0);
-    assert!(page.starts_with("A1 1b 2.P2 page [80..119) complete<0 top 119: [80..81) in 1.P1"), "{page}");
+    assert!(
+        page.starts_with("A1 1b 2.P2 page [72..119) complete<0 top 119 life 9 of 9,8,8: [72..73) in 1.P1"),
+        "{page}"
+    );
 }
 
 // [Lamport01 §2.2, phase 2 (b)]

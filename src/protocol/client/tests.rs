@@ -58,7 +58,7 @@ impl Bench {
     fn acks(&mut self, ballot: Ballot, records: &[AckRecord]) {
         let (id, incarnation) = (ballot.proposer(), ballot.incarnation());
         let sender = Sender { role: Role::Proposer, id, incarnation };
-        let stamp = Stamp { sequence: self.sequence, log: 0, flags: flags::LEADING };
+        let stamp = Stamp { sequence: self.sequence, log: 7, flags: flags::LEADING };
         self.sequence += 1;
         let body = Ack { ballot: ballot.into(), heard: 0b111.into(), reserved: 0.into() };
         let mut bytes = [0; 1472];

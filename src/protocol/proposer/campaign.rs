@@ -32,7 +32,7 @@ impl Proposer {
     pub(super) fn ask_promises(&mut self, out: &mut Outbox) {
         let ballot = self.ballot.into();
         let mut everybody = false;
-        for unanswered in self.phase1.unanswered(self.acceptors.len()) {
+        for unanswered in self.phase1.unanswered(self.window.tally.lives()) {
             match unanswered {
                 Some((address, from)) => {
                     out.send(To::Peer(address), &Phase1a { ballot, from: from.into() }, &[])
@@ -46,9 +46,14 @@ impl Proposer {
         }
     }
 
+    /// Whether a majority has promised, and told all of the page.
+    pub(super) fn promised(&self) -> bool {
+        self.phase1.quorum(self.window.tally.lives())
+    }
+
     /// Goes on with phase 1 as far as what has come allows.
     pub(super) fn prepared(&mut self, now: Nanos, out: &mut Outbox) {
-        if !self.phase1.quorum() {
+        if !self.promised() {
             return;
         }
         let frontier = self.window.frontier();

@@ -148,7 +148,7 @@ impl Proposer {
             Stage::Following => {}
             Stage::Preparing => {
                 self.rto.expired();
-                if !self.phase1.quorum() {
+                if !self.promised() {
                     self.ask_promises(out);
                 } else if now.saturating_sub(self.moved) > STALE {
                     // Who told of it may have died since: ask everybody again.

@@ -5,7 +5,7 @@ use super::*;
 impl Proposer {
     pub(super) fn catch_up_turn(&mut self, now: Nanos, out: &mut Outbox) {
         let (frontier, known) = (self.window.frontier(), self.window.known());
-        let quorum = self.stage == Stage::Preparing && self.phase1.quorum();
+        let quorum = self.stage == Stage::Preparing && self.promised();
         if self.stage == Stage::Leading || self.stage == Stage::Preparing && !quorum {
             out.disarm(CATCH_UP);
             return;

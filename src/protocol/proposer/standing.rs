@@ -3,12 +3,50 @@
 use super::*;
 
 impl Proposer {
-    /// An acceptor or another leader showed this ballot: if it is higher than ours, ours is over.
-    pub(super) fn outranked(&mut self, now: Nanos, by: Ballot, out: &mut Outbox) {
+    /// Whether a packet is of the log that we follow. Whoever knows nothing decided goes where a majority of
+    /// the acceptors is; whoever does must not mix two orders.
+    pub(super) fn belongs(&mut self, now: Nanos, packet: &Packet<'_>, out: &mut Outbox) -> bool {
+        let own = self.lineage.log();
+        match self.lineage.judge(packet) {
+            Belongs::Here => {
+                out.set_log(self.lineage.log());
+                true
+            }
+            Belongs::Elsewhere => false,
+            Belongs::Moved(new) if self.decided_until() == 0 => {
+                let mut fresh = Proposer::new(self.setup.clone());
+                // Its ballots must not be used again, in whatever log.
+                (fresh.highest, fresh.ballot) = (self.highest, self.ballot);
+                fresh.lineage = self.lineage.clone();
+                fresh.lineage.follow(new);
+                fresh.progress = now;
+                fresh.campaign_at = now;
+                fresh.receive_space(self.space, self.drops);
+                *self = fresh;
+                out.set_log(new);
+                out.notice(Notice::Moved { log: new });
+                true
+            }
+            Belongs::Moved(new) => {
+                out.stop(Stop::OtherLog { own, new });
+                false
+            }
+        }
+    }
+
+    /// An acceptor or another leader showed this ballot: if it is higher than ours, ours is over. A `fence`
+    /// is no rival, only an acceptor that comes back: we may try again at once.
+    pub(super) fn outranked(&mut self, now: Nanos, by: Ballot, fence: bool, out: &mut Outbox) {
         self.heard_of(by);
         if self.stage != Stage::Following && by > self.ballot && by.follows(self.ballot) {
             out.notice(Notice::Deposed { own: self.ballot, by });
+            let deposed = (self.deposed, self.deposed_at);
             self.follow(now, out);
+            if fence {
+                (self.deposed, self.deposed_at) = deposed;
+                self.campaign_at = now;
+                out.arm(CAMPAIGN, now);
+            }
         }
     }
 

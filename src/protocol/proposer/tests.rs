@@ -69,7 +69,7 @@ impl Bench {
     fn hears<B: FixedBody>(&mut self, role: Role, id: u16, flags: u8, body: &B, tail: &[u8]) {
         let sender = Sender { role, id, incarnation: id.into() };
         self.sequence += 1;
-        let stamp = Stamp { sequence: self.sequence, log: 0, flags };
+        let stamp = Stamp { sequence: self.sequence, log: 7, flags };
         let mut bytes = [0; 1472];
         let length = wire::seal(&mut bytes, LAYOUT, sender, stamp, body, &[tail]);
         let packet = Packet::parse(&bytes[..length]).expect("a test sends what can be read");
@@ -99,7 +99,13 @@ impl Bench {
 
     fn votes(&mut self, id: u16, ballot: Ballot, ranges: &[(u64, u64)]) {
         let room = Room { read_until: 0.into(), space: 212_992.into(), drops: 0.into() };
-        let body = Phase2b { ballot: ballot.into(), decided_until: 0.into(), complete_until: 0.into(), room };
+        let body = Phase2b {
+            ballot: ballot.into(),
+            decided_until: 0.into(),
+            complete_until: 0.into(),
+            room,
+            ..Phase2b::new_zeroed()
+        };
         let ranges: Vec<RangeRecord> =
             ranges.iter().map(|r| RangeRecord::new(Range::new(r.0, r.1))).collect();
         self.hears(Role::Acceptor, id, 0, &body, ranges.as_bytes());

@@ -3,6 +3,7 @@
 use super::Checked;
 use crate::sim::failure::hold;
 use wire::{Ballot, Batch, Packet, Phase2a, Range, RangeRecord};
+use zerocopy::byteorder::big_endian::U64;
 
 /// Where a batch lies in [`Chosen::bytes`].
 #[derive(Clone, Copy, Debug)]
@@ -12,12 +13,24 @@ struct Place {
 }
 
 /// What was proposed for an instance in one ballot.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Proposal {
     ballot: Ballot,
     batch: Place,
-    /// Who accepted it: a bit for each acceptor's place in the set, so that nobody counts twice.
-    votes: u16,
+    /// Who accepted it, as what: places in [`Chosen::stances`].
+    votes: heapless::Vec<u16, VOTES>,
+}
+
+/// Votes for one proposal that are remembered: of each acceptor, and of a few that lost their memory since.
+const VOTES: usize = 12;
+
+/// What an acceptor was when it voted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stance {
+    acceptor: usize,
+    life: u64,
+    /// The lives of all that it knew of.
+    lives: Vec<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -36,6 +49,9 @@ pub struct Chosen {
     /// What each acceptor voted for in its last 2b: most of it comes again in the next.
     voted: Vec<(Ballot, Vec<Range>)>,
     frontier: u64,
+    stances: Vec<Stance>,
+    /// By acceptor: what it is now.
+    present: Vec<Option<u16>>,
 }
 
 /// No leader proposes so far beyond what is chosen: what does would be a bug, and take all memory here.
@@ -49,6 +65,8 @@ impl Chosen {
             bytes: Vec::new(),
             voted: vec![(Ballot::ZERO, Vec::new()); acceptors.len()],
             frontier: 0,
+            stances: Vec::new(),
+            present: vec![None; acceptors.len()],
         }
     }
 
@@ -95,7 +113,7 @@ impl Chosen {
         if place.at == self.bytes.len() {
             self.bytes.extend_from_slice(batch);
         }
-        self.instances[at].proposals.push(Proposal { ballot, batch: place, votes: 0 });
+        self.instances[at].proposals.push(Proposal { ballot, batch: place, votes: heapless::Vec::new() });
         Ok(())
     }
 
@@ -107,12 +125,13 @@ impl Chosen {
         &mut self,
         packet: &Packet<'_>,
         ballot: Ballot,
+        (life, told): (u64, &[U64]),
         ranges: &[RangeRecord],
         mut each: impl FnMut(u64),
     ) -> Checked {
         let Some(at) = self.acceptors.iter().position(|id| *id == packet.sender.id) else { return Ok(()) };
         let (last, mut known) = core::mem::take(&mut self.voted[at]);
-        if last != ballot {
+        if self.stands(at, life, told) || last != ballot {
             known.clear();
         }
         for range in RangeRecord::all(ranges) {
@@ -136,19 +155,58 @@ impl Chosen {
         Ok(())
     }
 
+    /// Notes what an acceptor is. Returns whether that is news.
+    fn stands(&mut self, acceptor: usize, life: u64, told: &[U64]) -> bool {
+        let known = |stance: &Stance| {
+            stance.life == life && stance.lives.iter().copied().eq(told.iter().map(|life| life.get()))
+        };
+        if self.present[acceptor].is_some_and(|at| known(&self.stances[usize::from(at)])) {
+            return false;
+        }
+        let lives = told.iter().map(|life| life.get()).collect();
+        self.present[acceptor] = Some(self.stances.len() as u16);
+        self.stances.push(Stance { acceptor, life, lives });
+        true
+    }
+
+    /// Whether a majority voted, nobody of it in a life that another one of it knew to be over [DISC17 §3].
+    fn majority(&self, votes: &[u16], chosen: &mut heapless::Vec<u16, VOTES>) -> bool {
+        if chosen.len() * 2 > self.acceptors.len() {
+            return true;
+        }
+        votes.iter().enumerate().any(|(at, vote)| {
+            let stance = &self.stances[usize::from(*vote)];
+            let over = |one: &Stance, other: &Stance| {
+                one.lives.get(other.acceptor).is_some_and(|known| *known > other.life)
+            };
+            let agrees = chosen.iter().all(|other| {
+                let other = &self.stances[usize::from(*other)];
+                other.acceptor != stance.acceptor && !over(stance, other) && !over(other, stance)
+            });
+            if !agrees || chosen.push(*vote).is_err() {
+                return false;
+            }
+            let found = self.majority(&votes[at + 1..], chosen);
+            chosen.pop();
+            found
+        })
+    }
+
     fn vote_for(&mut self, packet: &Packet<'_>, number: u64, ballot: Ballot, acceptor: usize) -> Checked {
-        let majority = self.acceptors.len() / 2 + 1;
+        let Some(stance) = self.present[acceptor] else { return Ok(()) };
         let instance = self.instances.get_mut(number as usize);
         let proposal = instance.and_then(|i| i.proposals.iter_mut().find(|p| p.ballot == ballot));
         let Some(proposal) = proposal else {
             hold!(false, TotalOrder, "{packet}: instance {number} was not proposed in {ballot:?}");
             return Ok(());
         };
-        proposal.votes |= 1 << acceptor;
-        if (proposal.votes.count_ones() as usize) < majority {
+        if !proposal.votes.contains(&stance) {
+            let _ = proposal.votes.push(stance); // so many lives make a majority long before
+        }
+        let (votes, batch) = (proposal.votes.clone(), proposal.batch);
+        if votes.len() * 2 <= self.acceptors.len() || !self.majority(&votes, &mut heapless::Vec::new()) {
             return Ok(());
         }
-        let batch = proposal.batch;
         let (first, chosen) = self.instances[number as usize].chosen.unwrap_or((ballot, batch));
         hold!(
             self.batch(chosen) == self.batch(batch),
@@ -175,7 +233,7 @@ impl Chosen {
 
 #[cfg(test)]
 mod tests {
-    use super::super::forge::{acceptor, ballot, proposal, proposer, seen, vote};
+    use super::super::forge::{acceptor, ballot, proposal, proposer, seen, vote_of};
     use super::*;
     use crate::sim::failure::{Failure, Rule};
 
@@ -194,9 +252,20 @@ mod tests {
         }
 
         fn votes(&mut self, id: u16, ballot: Ballot, ranges: &[Range]) -> Result<(), Failure> {
-            seen(&vote(acceptor(id), ballot, 0, ranges), |packet| {
-                let wire::Body::Phase2b(body, ranges) = packet.body else { unreachable!() };
-                self.0.vote(packet, body.ballot.get(), ranges, |_| ())
+            self.votes_as(id, 0, &[], ballot, ranges)
+        }
+
+        fn votes_as(
+            &mut self,
+            id: u16,
+            life: u64,
+            lives: &[u64],
+            ballot: Ballot,
+            ranges: &[Range],
+        ) -> Result<(), Failure> {
+            seen(&vote_of(acceptor(id), life, lives, ballot, 0, ranges), |packet| {
+                let wire::Body::Phase2b(body, told, ranges) = packet.body else { unreachable!() };
+                self.0.vote(packet, body.ballot.get(), (body.life.get(), told), ranges, |_| ())
             })
         }
     }
@@ -220,6 +289,17 @@ mod tests {
         bench.votes(3, ballot(1, 1), &[FIRST]).unwrap();
         assert_eq!(bench.0.frontier(), 1);
         assert!(bench.0.chosen(0).is_some() && bench.0.chosen(0) == bench.0.proposed(0, ballot(1, 1)));
+    }
+
+    #[test]
+    fn a_life_that_another_voter_knows_to_be_over_makes_no_majority() {
+        let mut bench = Bench::new();
+        bench.proposes(1, 1, 0, "a").unwrap();
+        bench.votes_as(1, 5, &[5, 5, 5], ballot(1, 1), &[FIRST]).unwrap();
+        bench.votes_as(2, 5, &[6, 5, 5], ballot(1, 1), &[FIRST]).unwrap();
+        assert_eq!(bench.0.frontier(), 0);
+        bench.votes_as(3, 5, &[5, 5, 5], ballot(1, 1), &[FIRST]).unwrap();
+        assert_eq!(bench.0.frontier(), 1, "two whose word goes together are enough");
     }
 
     #[test]

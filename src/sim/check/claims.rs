@@ -21,7 +21,7 @@ pub fn check(packet: &Packet<'_>, chosen: &Chosen, delivery: &Delivery) -> Check
     match packet.body {
         Body::Phase1b(body, ..) => decided(body.complete_until.get()),
         Body::Phase2a(body, _) => decided(body.decided_until.get()),
-        Body::Phase2b(body, _) => decided(body.decided_until.get().max(body.complete_until.get())),
+        Body::Phase2b(body, ..) => decided(body.decided_until.get().max(body.complete_until.get())),
         Body::Watermark(body) => decided(body.decided_until.get()),
         Body::Heartbeat(body) => decided(body.decided_until.get()),
         Body::CatchUp(body, _) => decided(body.have_until.get()),

@@ -8,6 +8,7 @@ use wire::{
     Ballot, EntryHeader, FixedBody, Layout, Packet, Phase1b, Phase2a, Phase2b, Range, RangeRecord, Role, Run,
     Sender, Stamp,
 };
+use zerocopy::byteorder::big_endian::U64;
 use zerocopy::{FromZeros, IntoBytes};
 
 /// The incarnation of a forged process is its id.
@@ -47,15 +48,31 @@ pub fn proposal(sender: Sender, round: u64, instance: u64, decided_until: u64, t
     packet(sender, 0, &Phase2a::new(instance, decided_until, round), &[&batch(instance, text)])
 }
 
-pub fn vote(sender: Sender, ballot: Ballot, decided_until: u64, ranges: &[Range]) -> Vec<u8> {
+/// A vote in a life, by one who knows these lives of all.
+pub fn vote_of(
+    sender: Sender,
+    life: u64,
+    lives: &[u64],
+    ballot: Ballot,
+    decided_until: u64,
+    ranges: &[Range],
+) -> Vec<u8> {
     let records: Vec<RangeRecord> = ranges.iter().map(|range| RangeRecord::new(*range)).collect();
     let body = Phase2b {
         ballot: ballot.into(),
         decided_until: decided_until.into(),
         complete_until: 0.into(),
         room: Room::new_zeroed(),
+        life: life.into(),
+        lives: (lives.len() as u16).into(),
+        reserved: [0; 6],
     };
-    packet(sender, 0, &body, &[records.as_bytes()])
+    let lives: Vec<U64> = lives.iter().map(|life| U64::new(*life)).collect();
+    packet(sender, 0, &body, &[lives.as_bytes(), records.as_bytes()])
+}
+
+pub fn vote(sender: Sender, ballot: Ballot, decided_until: u64, ranges: &[Range]) -> Vec<u8> {
+    vote_of(sender, 0, &[], ballot, decided_until, ranges)
 }
 
 /// A page of 1b for instances `0..until`.

@@ -67,11 +67,11 @@ impl Checker {
                 bounds::proposal(packet, body)?;
                 self.chosen.propose(packet, body, batch)?;
             }
-            Body::Phase2b(body, ranges) => {
+            Body::Phase2b(body, told, ranges) => {
                 let (acceptor, ballot) = (packet.sender.id, body.ballot.get());
                 let memory = &mut self.memory;
                 let each = |instance| memory.votes(acceptor, life, ballot, instance);
-                self.chosen.vote(packet, ballot, ranges, each)?;
+                self.chosen.vote(packet, ballot, (life, told), ranges, each)?;
                 self.delivery.advance(&self.chosen, streams)?;
             }
             Body::Phase1b(body, _, runs) => self.memory.tells(packet, life, body, runs)?,
@@ -87,7 +87,7 @@ impl Checker {
     pub fn turned(&mut self, node: &Node, streams: &[Stream]) -> Checked {
         match &node.actor {
             Actor::Acceptor(acceptor) => {
-                self.promises.promised(node.me, node.me.incarnation, acceptor.promised())?;
+                self.promises.promised(node.me, acceptor.life(), acceptor.promised())?;
                 bounds::store(node.me, acceptor.store().top(), self.chosen.frontier())
             }
             Actor::Proposer(proposer) => claims::decided(node.me, proposer.decided_until(), &self.chosen),

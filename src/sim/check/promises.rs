@@ -34,7 +34,7 @@ impl Promises {
         }
         let ballot = match packet.body {
             Body::Phase1b(body, ..) => body.ballot.get(),
-            Body::Phase2b(body, _) => body.ballot.get(),
+            Body::Phase2b(body, ..) => body.ballot.get(),
             Body::Nack(body) => body.promised.get(),
             _ => return Ok(()),
         };

@@ -133,6 +133,7 @@ fn expectation(words: &[&str]) -> Understood<Expectation> {
         ["ballots", "still", "for", time, "within", within] => {
             Expectation::BallotsStill { time: duration(time)?, within: duration(within)? }
         }
+        ["acceptors", "whole", "within", time] => Expectation::Whole { within: duration(time)? },
         ["proposer", proposer, "leads", "within", time] => {
             Expectation::Leads { proposer: id(proposer)?, within: duration(time)? }
         }

@@ -1,7 +1,7 @@
 //! Phase 1: a proposer asks for promises and for what was accepted before [Lamport01 §2.2, §3].
 
-use super::{body, demand, fixed, nothing_after, records};
-use crate::{Ballot, BallotField, LIVES_MAX, Range, Refusal};
+use super::{body, demand, fixed, lives, nothing_after, records};
+use crate::{Ballot, BallotField, Range, Refusal};
 use core::fmt;
 use zerocopy::byteorder::big_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -60,10 +60,19 @@ pub struct Run {
 
 const _: () = assert!(size_of::<Run>() == 28);
 
+/// A life as it is printed: its last six hexadecimal digits tell it from the others that one meets.
+pub struct Life(pub u64);
+
+impl fmt::Display for Life {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}", self.0 & 0xFF_FFFF)
+    }
+}
+
 /// ` of 1a,2b,0`: the lives that a packet tells of, in the order of the acceptors' ids.
 pub(crate) fn print_lives(f: &mut fmt::Formatter<'_>, lives: &[U64]) -> fmt::Result {
     for (at, life) in lives.iter().enumerate() {
-        write!(f, "{}{life:x}", if at == 0 { " of " } else { "," })?;
+        write!(f, "{}{}", if at == 0 { " of " } else { "," }, Life(life.get()))?;
     }
     Ok(())
 }
@@ -99,10 +108,7 @@ impl Phase1b {
     pub(crate) fn parse(bytes: &[u8]) -> Result<(&Phase1b, &[U64], &[Run]), Refusal> {
         let (body, tail) = fixed::<Phase1b>(bytes, "1b")?;
         demand(body.reserved == [0; 6], "reserved bits of a 1b")?;
-        let lives = usize::from(body.lives.get());
-        demand(lives <= LIVES_MAX, "more lives than acceptors")?;
-        let (lives, tail) = tail.split_at_checked(lives * size_of::<U64>()).ok_or(Refusal::Body("1b"))?;
-        let lives = records::<U64>(lives, "1b")?;
+        let (lives, tail) = lives(tail, body.lives.get(), "1b")?;
         let runs = records::<Run>(tail, "1b")?;
         demand(runs.len() <= RUNS_MAX, "too many runs in a page")?;
         demand(body.from <= body.until, "a page that ends before it begins")?;
@@ -127,7 +133,7 @@ impl Phase1b {
         if self.blind_until.get() > 0 {
             write!(f, " blind<{}", self.blind_until)?;
         }
-        write!(f, " life {:x}", self.life)?;
+        write!(f, " life {}", Life(self.life.get()))?;
         print_lives(f, lives)?;
         write!(f, ":")?;
         for run in runs {

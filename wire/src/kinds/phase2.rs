@@ -1,7 +1,8 @@
 //! Phase 2: the leader proposes, acceptors vote [Lamport01 §2.2].
 
+use super::phase1::{Life, print_lives};
 use super::report::Room;
-use super::{body, demand, fixed, records};
+use super::{body, demand, fixed, lives, records};
 use crate::ranges::{ascend, print};
 use crate::{Ballot, BallotField, Batch, Range, RangeRecord, Refusal, Sender};
 use core::fmt;
@@ -28,6 +29,9 @@ body!(Phase2a = 24 bytes);
 
 /// Acceptor → learners and proposers. All that it accepted in its ballot and does not know decided, as
 /// ranges; so a later 2b makes up for a lost one.
+///
+/// Before the ranges stand the lives of all acceptors that the sender knows of, as in
+/// [`crate::Phase1b`]: a vote of a life that another voter knows to be over does not count.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Phase2b {
@@ -38,9 +42,14 @@ pub struct Phase2b {
     /// The acceptor holds every instance below, and knows it decided.
     pub complete_until: U64,
     pub room: Room,
+    /// Which memory the sender speaks from.
+    pub life: U64,
+    /// How many lives follow.
+    pub lives: U16,
+    pub reserved: [u8; 6],
 }
 
-body!(Phase2b = 48 bytes);
+body!(Phase2b = 64 bytes);
 
 impl Phase2a {
     /// # Panics
@@ -76,18 +85,28 @@ impl Phase2a {
 }
 
 impl Phase2b {
-    pub(crate) fn parse(bytes: &[u8]) -> Result<(&Phase2b, &[RangeRecord]), Refusal> {
+    #[allow(clippy::type_complexity)] // the three parts of the packet
+    pub(crate) fn parse(bytes: &[u8]) -> Result<(&Phase2b, &[U64], &[RangeRecord]), Refusal> {
         let (body, tail) = fixed::<Phase2b>(bytes, "2b")?;
+        demand(body.reserved == [0; 6], "reserved bits of a 2b")?;
+        let (lives, tail) = lives(tail, body.lives.get(), "2b")?;
         let ranges = records::<RangeRecord>(tail, "2b")?;
         demand(ascend(ranges), "ranges that do not ascend")?;
         demand(ranges.is_empty() || !body.ballot.get().is_zero(), "votes without a ballot")?;
-        Ok((body, ranges))
+        Ok((body, lives, ranges))
     }
 
-    pub(crate) fn print(&self, f: &mut fmt::Formatter<'_>, ranges: &[RangeRecord]) -> fmt::Result {
+    pub(crate) fn print(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        lives: &[U64],
+        ranges: &[RangeRecord],
+    ) -> fmt::Result {
         write!(f, " {} ", self.ballot.get())?;
         print(f, ranges)?;
-        write!(f, " decided<{} complete<{} {}", self.decided_until, self.complete_until, self.room)
+        write!(f, " decided<{} complete<{} {}", self.decided_until, self.complete_until, self.room)?;
+        write!(f, " life {}", Life(self.life.get()))?;
+        print_lives(f, lives)
     }
 }
 

@@ -4,7 +4,7 @@
 //! a lost or damaged disk) begins a new life, and asks the others to note it down and to promise it a ballot;
 //! or, where nobody has any memory, several found a new log together.
 
-use super::phase1::print_lives;
+use super::phase1::{Life, print_lives};
 use super::{body, demand, fixed, nothing_after, records};
 use crate::{BallotField, LIVES_MAX, Refusal};
 use core::fmt;
@@ -25,12 +25,15 @@ body!(Join = 24 bytes);
 
 /// Acceptor → the blank acceptor that asked; followed by the lives that the sender knows of, its own
 /// included, in the order of the acceptors' ids. It helps when `ballot` and `joiner` are those asked for;
-/// larger ones say why it does not.
+/// larger ones say why it does not. With `joiner` 0, to all acceptors with every heartbeat, it says how the
+/// sender stands.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Helped {
-    /// The life of the one who asked that the sender has noted down.
+    /// The life of the one who asked that the sender has noted down; 0 when nobody asked.
     pub joiner: U64,
+    /// The latest earlier life of the one who asked that the sender knows of; 0 when it knows of none.
+    pub former: U64,
     /// The ballot promised.
     pub ballot: BallotField,
     /// Of the sender.
@@ -41,7 +44,7 @@ pub struct Helped {
     pub complete_until: U64,
 }
 
-body!(Helped = 48 bytes);
+body!(Helped = 56 bytes);
 
 /// Founder → acceptors: a new log begins, the one that the header names, and these blank acceptors are its
 /// first members. Followed by a [`Member`] each.
@@ -83,7 +86,7 @@ impl Join {
 
 impl fmt::Display for Join {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, " life {:x} asks for {}", self.life, self.ballot.get())
+        write!(f, " life {} asks for {}", Life(self.life.get()), self.ballot.get())
     }
 }
 
@@ -97,8 +100,14 @@ impl Helped {
     }
 
     pub(crate) fn print(&self, f: &mut fmt::Formatter<'_>, lives: &[U64]) -> fmt::Result {
-        write!(f, " life {:x} promised {}", self.joiner, self.ballot.get())?;
-        write!(f, " complete<{} top {} life {:x}", self.complete_until, self.top, self.life)?;
+        if self.joiner.get() > 0 {
+            write!(f, " life {}", Life(self.joiner.get()))?;
+        }
+        if self.former.get() > 0 {
+            write!(f, " after {}", Life(self.former.get()))?;
+        }
+        write!(f, " promised {}", self.ballot.get())?;
+        write!(f, " complete<{} top {} life {}", self.complete_until, self.top, Life(self.life.get()))?;
         print_lives(f, lives)
     }
 }
@@ -115,7 +124,7 @@ impl Found {
     pub(crate) fn print(&self, f: &mut fmt::Formatter<'_>, log: u32, members: &[Member]) -> fmt::Result {
         write!(f, " log {log:08x} with")?;
         for member in members {
-            write!(f, " A{} life {:x}", member.id, member.life)?;
+            write!(f, " A{} life {}", member.id, Life(member.life.get()))?;
         }
         Ok(())
     }

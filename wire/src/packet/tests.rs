@@ -60,7 +60,8 @@ fn examples() -> Vec<Vec<u8>> {
         sealed(acceptor, 0, &page(ballot, 10, 10, 0), &[]),
         sealed(proposer, 0, &Phase2a::new(7, 5, 3), &[&batch]),
         sealed(proposer, 0, &Phase2a::new(8, 5, 3), &[]),
-        sealed(acceptor, 0, &votes(ballot), &[ranges.as_bytes()]),
+        sealed(acceptor, 0, &votes(ballot, 3), &[lives.as_bytes(), ranges.as_bytes()]),
+        sealed(acceptor, flags::FENCE, &votes(older, 0), &[]),
         sealed(acceptor, 0, &Nack { refused: older.into(), promised: ballot.into() }, &[]),
         sealed(
             proposer,
@@ -112,11 +113,20 @@ fn page(ballot: Ballot, from: u64, until: u64, lives: u16) -> Phase1b {
 
 fn helped(ballot: Ballot) -> Helped {
     let (complete_until, top) = (5.into(), 10.into());
-    Helped { joiner: 0xA1.into(), ballot: ballot.into(), life: 0xB2.into(), top, complete_until }
+    let former = 0xA0.into();
+    Helped { joiner: 0xA1.into(), former, ballot: ballot.into(), life: 0xB2.into(), top, complete_until }
 }
 
-fn votes(ballot: Ballot) -> Phase2b {
-    Phase2b { ballot: ballot.into(), decided_until: 5.into(), complete_until: 4.into(), room: room() }
+fn votes(ballot: Ballot, lives: u16) -> Phase2b {
+    Phase2b {
+        ballot: ballot.into(),
+        decided_until: 5.into(),
+        complete_until: 4.into(),
+        room: room(),
+        life: 0xB2.into(),
+        lives: lives.into(),
+        reserved: [0; 6],
+    }
 }
 
 /// Gives a changed packet the tag that it would have been sent with.
