@@ -629,7 +629,9 @@ impl World {
     }
 }
 
-/// Of the process that is started as the so-manieth: later starts have larger ones.
+/// Of the process that is started as the so-manieth: later starts have larger ones, whose lowest 22 bits are
+/// anything, as those of real clocks are.
 fn incarnation(start: usize) -> u64 {
-    1_000 + start as u64
+    let start = 1_000 + start as u64;
+    start << 22 | Chance::new(start).below(1 << 22)
 }
