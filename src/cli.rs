@@ -284,7 +284,7 @@ fn acceptor(args: &AcceptorArgs) -> Result<ExitCode, String> {
             Reactor::open_durable(Role::Acceptor, process.id, &conf, journal)?
         }
     };
-    ended(drive(&mut reactor, &mut Acceptor::new(setup), &mut NoDriver)?)
+    ended(drive(&mut reactor, &mut Acceptor::remembering(setup, memory), &mut NoDriver)?)
 }
 
 /// The directory that an acceptor remembers in.

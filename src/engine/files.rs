@@ -207,7 +207,7 @@ impl Medium for Files {
         self.file(segment)?.sync_data()
     }
 
-    fn set_aside(&mut self) -> io::Result<()> {
+    fn set_aside(&mut self, below: u64) -> io::Result<()> {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let mut aside = self.directory.join(format!("damaged-{since}"));
         for more in 2.. {
@@ -221,12 +221,12 @@ impl Medium for Files {
                 }
             }
         }
-        for segment in self.segments()? {
+        for segment in self.segments()?.into_iter().filter(|segment| *segment < below) {
             fs::rename(path(&self.directory, segment), path(&aside, segment))?;
         }
         File::open(&aside)?.sync_all()?;
         self.sync_directory()?;
-        self.there.clear();
+        self.there = self.there.split_off(&below);
         (self.open, self.aside) = (None, Some(aside));
         Ok(())
     }

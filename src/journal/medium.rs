@@ -47,12 +47,13 @@ pub trait Medium: Source {
     /// When the disk fails. It is never tried again: what the kernel failed to write it may have forgotten.
     fn sync(&mut self, segment: u64) -> io::Result<()>;
 
-    /// Puts all segments out of the way, for a person to look at or to remove: none is there afterwards, and
-    /// that is durable. The first go first, so that half of it leaves nothing that looks whole.
+    /// Puts all segments below this number out of the way, for a person to look at or to remove: none of
+    /// them is there afterwards, and that is durable. The first go first, so that half of it leaves nothing
+    /// that looks whole.
     ///
     /// # Errors
     /// When the directory cannot be changed.
-    fn set_aside(&mut self) -> io::Result<()>;
+    fn set_aside(&mut self, below: u64) -> io::Result<()>;
 }
 
 impl<M: Source> Source for &mut M {
@@ -86,7 +87,7 @@ impl<M: Medium> Medium for &mut M {
         (**self).sync(segment)
     }
 
-    fn set_aside(&mut self) -> io::Result<()> {
-        (**self).set_aside()
+    fn set_aside(&mut self, below: u64) -> io::Result<()> {
+        (**self).set_aside(below)
     }
 }

@@ -172,9 +172,10 @@ impl Medium for MemoryDisk {
         Ok(())
     }
 
-    fn set_aside(&mut self) -> io::Result<()> {
+    fn set_aside(&mut self, below: u64) -> io::Result<()> {
         self.operate()?;
-        let segments = core::mem::take(&mut self.segments);
+        let kept = self.segments.split_off(&below);
+        let segments = core::mem::replace(&mut self.segments, kept);
         self.aside.push(segments.into_iter().map(|(number, cells)| (number, cells.cached)).collect());
         Ok(())
     }

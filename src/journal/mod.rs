@@ -23,7 +23,7 @@
 //!
 //! Every check is chained to the one before and seeded with the segment's epoch, so that what an earlier use
 //! of the same space left behind never fits. A record's header is checked apart from its body: when only the
-//! body is damaged, it is still known which instance was accepted in which ballot ([FAST18] §3.3).
+//! body is damaged, it is still known which instance was accepted in which ballot [FAST18 §3.3].
 
 mod append;
 pub mod frame;

@@ -5,7 +5,7 @@ use super::append::Journal;
 use super::medium::Medium;
 use super::report::{OpenError, Report};
 use super::scan::{End, scan};
-use super::{Owner, Recall, SECTOR};
+use super::{Owner, Recall};
 use std::io;
 
 impl<M: Medium> Journal<M> {
@@ -66,15 +66,18 @@ impl<M: Medium> Journal<M> {
 
     fn begin_anew(&mut self, lost: bool, memory: &mut impl Recall) -> Result<(), OpenError> {
         let there = self.medium.segments()?;
-        let mut first = there.first().copied().unwrap_or(1);
+        let first = match lost {
+            // A number that was used is not used again, so that no old segment can pass for a new one.
+            true => there.last().map_or(1, |last| last + 1),
+            false => there.first().copied().unwrap_or(1),
+        };
+        // Space first: without it the old log stays where it is, and is told lost again the next time.
+        if !self.medium.create(first)? {
+            return Err(OpenError::NoSpace);
+        }
         if lost {
             memory.forget();
-            // A number that was used is not used again, so that no old segment can pass for a new one.
-            first = there.last().map_or(1, |last| last + 1);
-            self.medium.set_aside()?;
-        }
-        if self.medium.segment_len() < 2 * SECTOR as u64 || !self.medium.create(first)? {
-            return Err(OpenError::NoSpace);
+            self.medium.set_aside(first)?;
         }
         self.begin(first)?;
         Ok(())

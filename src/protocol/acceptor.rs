@@ -152,11 +152,6 @@ impl Acceptor {
         }
     }
 
-    /// How long the next turn's frame may be when it holds accepted batches, bytes.
-    pub fn journal_room(&mut self, room: u64) {
-        self.room = room;
-    }
-
     /// Whether it may promise and vote.
     pub fn is_member(&self) -> bool {
         self.rejoin.is_member()
@@ -713,6 +708,10 @@ impl Process for Acceptor {
         self.heal(now, out);
         self.serve(out);
         self.write_progress(now, out);
+    }
+
+    fn journal_room(&mut self, bytes: u64) {
+        self.room = bytes;
     }
 
     fn receive_space(&mut self, space: u32, drops: u32) {

@@ -38,6 +38,19 @@ fn a_disk_without_space_for_a_log_is_refused() {
 }
 
 #[test]
+fn a_lost_log_stays_where_it_is_until_there_is_space_for_a_new_one() {
+    let mut disk = written(MemoryDisk::new(SEGMENT), 9);
+    disk.remove(1);
+    let before = disk.segments().unwrap();
+    disk.full = true;
+    let error = Journal::open(&mut disk, OWNER, 0xe2, &mut Memory::default()).map(|_| ()).expect_err("no");
+    assert!(error.to_string().starts_with("no space for a log"), "{error}");
+    assert_eq!((disk.segments().unwrap(), disk.aside.len()), (before, 0));
+    disk.full = false;
+    assert!(open(&mut disk, 0xe3).2.forgot);
+}
+
+#[test]
 fn on_a_full_disk_accepts_end_before_promises_do_and_space_brings_them_back() {
     let mut disk = MemoryDisk::new(64 * SEGMENT);
     let (mut journal, _, _) = open(&mut disk, 0xe1);
