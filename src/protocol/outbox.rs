@@ -258,6 +258,11 @@ impl Outbox {
         self.log = log;
     }
 
+    /// The log that every packet belongs to; 0 while there is none.
+    pub fn log(&self) -> u32 {
+        self.log
+    }
+
     /// Queues a packet: `body` and the pieces of its tail.
     pub fn send<B: FixedBody>(&mut self, to: To, body: &B, tail: &[&[u8]]) {
         self.send_flagged(to, 0, body, tail);

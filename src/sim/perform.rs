@@ -29,6 +29,8 @@ impl World {
             }
             Sentence::Wait(time) => self.wait(*time)?,
             Sentence::Expect(expectation) => self.expect(expectation, text)?,
+            Sentence::WithinClaims => self.budget.promised = true,
+            Sentence::BeyondClaims => self.budget.promised = false,
             Sentence::Acceptors { count, absent } => {
                 self.acceptors((1..=*count).collect())?;
                 for id in (1..=*count).filter(|id| !absent.contains(id)) {
@@ -49,10 +51,10 @@ impl World {
                 self.restart(*role, *id)?;
             }
             Sentence::Restart((role, id)) => {
-                self.crash(super::Who { role: *role, id: Some(*id) });
+                self.crash(super::Who { role: *role, id: Some(*id) })?;
                 self.restart(*role, *id)?;
             }
-            Sentence::Crash(who, Moment::Now) => self.crash(*who),
+            Sentence::Crash(who, Moment::Now) => self.crash(*who)?,
             Sentence::Crash(who, moment) => self.doomed.push((*who, *moment)),
             Sentence::Pause(who, time) => self.pause(*who, *time),
             Sentence::Submit { first, last, input } => {

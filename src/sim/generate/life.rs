@@ -1,21 +1,41 @@
 //! The life of a small cluster in which anything goes wrong that the engine must survive.
 //!
-//! First a storm: bad weather, cuts, crashes, sleep. Then the faults end for a majority of the acceptors and
-//! at least one proposer; the others stay dead, or cut off. From then on everything must come to its end.
+//! Storms (bad weather, cuts, crashes, sleep, acceptors that lose their memory), with a calm after each in
+//! which all acceptors that are left come to know again what they must. At the end the faults end for a
+//! majority of the acceptors and at least one proposer; the others stay dead, or cut off. From then on
+//! everything must come to its end.
 
 use crate::sim::chance::Chance;
 
-/// A short life of a small cluster.
+/// A short life of a small cluster, within what the engine claims to survive.
 pub fn random_script(seed: u64) -> String {
     let mut chance = Chance::new(!seed);
     let chance = &mut chance;
     let mut life = Life::new(chance);
+    life.says("within what is claimed");
     life.begins(chance);
-    for _ in 0..chance.below(12) {
-        life.happens(chance);
-        life.waits(chance);
+    for storm in 0..chance.pick(&[1, 1, 1, 2, 3]) {
+        if storm > 0 {
+            life.calms_down(chance);
+        }
+        life.storms(chance);
     }
     life.ends(chance);
+    life.script.join("; ")
+}
+
+/// A life in which any number of acceptors lose their memory. What then still holds is safety: no two
+/// learners of one log differ, and nobody mixes two logs.
+pub fn amnesia(seed: u64) -> String {
+    let mut chance = Chance::new(!seed);
+    let chance = &mut chance;
+    let mut life = Life::new(chance);
+    life.beyond = true;
+    life.says("beyond what is claimed");
+    life.begins(chance);
+    life.storms(chance);
+    life.says("calm");
+    life.says("wait 20s");
     life.script.join("; ")
 }
 
@@ -25,14 +45,33 @@ struct Life {
     proposers: u64,
     learners: u64,
     clients: u64,
+    /// Any number of acceptors may be lost.
+    beyond: bool,
+    /// All acceptors that run were seen to be members since the last of them started.
+    whole: bool,
     /// Acceptors that did not start yet.
     late: Vec<u64>,
-    /// Acceptors that crashed, or may have: for good.
+    /// Acceptors that are lost, or may be: they did not start, crashed, or started without memory.
     lost: Vec<u64>,
 }
 
-const KINDS: [&str; 12] =
-    ["1a", "1b", "2a", "2b", "heartbeat", "watermark", "nack", "value", "ack", "catch-up", "fetch", "report"];
+const KINDS: [&str; 15] = [
+    "1a",
+    "1b",
+    "2a",
+    "2b",
+    "heartbeat",
+    "watermark",
+    "nack",
+    "value",
+    "ack",
+    "catch-up",
+    "fetch",
+    "report",
+    "join",
+    "helped",
+    "found",
+];
 
 impl Life {
     fn new(chance: &mut Chance) -> Life {
@@ -45,8 +84,10 @@ impl Life {
             proposers: chance.pick(&[1, 2, 2, 2, 3]),
             learners: chance.pick(&[1, 2, 2]),
             clients: chance.between(1, 4),
+            beyond: false,
+            whole: false,
+            lost: late.clone(),
             late,
-            lost: Vec::new(),
         }
     }
 
@@ -67,6 +108,9 @@ impl Life {
         }
         let without: String = self.late.iter().map(|id| format!(" without {id}")).collect();
         self.says(format!("{} acceptors{without}", self.acceptors));
+        if chance.percent(50) {
+            self.sees_all_whole();
+        }
         if chance.percent(20) {
             let role = chance.pick(&["acceptors", "learners", "proposers"]);
             let space = chance.pick(&[8, 32, 64]) * if packet == 9188 { 8 } else { 1 };
@@ -79,6 +123,20 @@ impl Life {
         self.says(format!("{} learners", self.learners));
         for client in 1..=self.clients {
             self.submits(client, chance);
+            self.waits(chance);
+        }
+    }
+
+    fn sees_all_whole(&mut self) {
+        if !self.beyond {
+            self.says("expect acceptors whole within 60s");
+            self.whole = true;
+        }
+    }
+
+    fn storms(&mut self, chance: &mut Chance) {
+        for _ in 0..chance.below(10) {
+            self.happens(chance);
             self.waits(chance);
         }
     }
@@ -129,21 +187,16 @@ impl Life {
         self.any(role, chance)
     }
 
-    /// Whoever may crash and come back.
-    fn mortal(&self, chance: &mut Chance) -> String {
-        let role = chance.pick(&["proposer", "proposer", "proposer", "learner", "client"]);
-        self.any(role, chance)
-    }
-
     fn happens(&mut self, chance: &mut Chance) {
-        match chance.below(7) {
-            0 | 1 => self.crashes(chance),
-            2 => {
+        match chance.below(9) {
+            0 | 1 => self.somebody_crashes(chance),
+            2 | 3 => self.an_acceptor_crashes(chance),
+            4 => {
                 let (who, time) = (self.anybody(chance), chance.pick(&[1, 30, 1000, 6000, 12_000]));
                 self.says(format!("pause {who} for {time}ms"));
             }
-            3 | 4 => self.cuts(chance),
-            5 => self.weather(chance),
+            5 | 6 => self.cuts(chance),
+            7 => self.weather(chance),
             _ => match self.late.pop() {
                 Some(id) => self.says(format!("start acceptor {id}")),
                 None => self.says(chance.pick(&["heal", "heal", "calm"])),
@@ -151,10 +204,11 @@ impl Life {
         }
     }
 
-    fn crashes(&mut self, chance: &mut Chance) {
-        let who = self.mortal(chance);
+    fn somebody_crashes(&mut self, chance: &mut Chance) {
+        let role = chance.pick(&["proposer", "proposer", "proposer", "learner", "client"]);
+        let who = self.any(role, chance);
         let how = chance.pick(&["", "", " before sending", " while sending"]);
-        match chance.below(8) {
+        match chance.below(7) {
             0..=2 => self.says(format!("restart {who}")),
             3 => self.says(format!("crash {who}{how}")),
             4 => {
@@ -163,22 +217,41 @@ impl Life {
                 self.says(format!("restart {who}"));
             }
             5 => (1..=self.proposers).for_each(|id| self.says(format!("restart proposer {id}"))),
-            6 => self.says(format!("start another {who}")),
-            _ => {
-                let id = chance.between(1, self.acceptors + 1);
-                if self.may_lose(id) {
-                    self.says(format!("crash acceptor {id}{how}"));
-                    self.late.retain(|late| *late != id);
-                    self.lost.push(id);
+            _ => self.says(format!("start another {who}")),
+        }
+    }
+
+    /// An acceptor loses its memory, now or in the middle of what it says, and comes back, or does not.
+    fn an_acceptor_crashes(&mut self, chance: &mut Chance) {
+        let id = chance.between(1, self.acceptors + 1);
+        if !self.may_lose(id) || self.late.contains(&id) {
+            return;
+        }
+        self.loses(id);
+        match chance.below(6) {
+            0 | 1 => self.says(format!("restart acceptor {id}")),
+            2 => self.says(format!("crash acceptor {id}")),
+            kind => {
+                let how = chance.pick(&["before", "while"]);
+                self.says(format!("crash acceptor {id} {how} sending"));
+                if kind > 3 {
+                    self.waits(chance);
+                    self.says(format!("restart acceptor {id}"));
                 }
             }
         }
     }
 
-    /// Whether a majority remains without this acceptor too.
+    /// Whether a majority remains that remembers, without this acceptor too.
     fn may_lose(&self, id: u64) -> bool {
-        let gone = self.lost.len() as u64 + 1;
-        !self.lost.contains(&id) && 2 * gone < self.acceptors
+        let others = self.lost.iter().filter(|lost| **lost != id).count() as u64;
+        self.beyond || self.whole && 2 * (others + 1) < self.acceptors
+    }
+
+    fn loses(&mut self, id: u64) {
+        if !self.lost.contains(&id) {
+            self.lost.push(id);
+        }
     }
 
     fn cuts(&mut self, chance: &mut Chance) {
@@ -202,33 +275,48 @@ impl Life {
         }
     }
 
+    /// All acceptors come back, and remember.
+    fn calms_down(&mut self, chance: &mut Chance) {
+        self.says("calm");
+        self.late.clear();
+        for id in core::mem::take(&mut self.lost) {
+            self.says(format!("restart acceptor {id}"));
+        }
+        // Who was blind sees again with the help of one.
+        self.says(format!("restart proposer {}", chance.between(1, self.proposers + 1)));
+        self.sees_all_whole();
+    }
+
     /// The storm is over, for a majority; the others stay as they are.
     fn ends(&mut self, chance: &mut Chance) {
         self.says("calm");
-        let mut away = Vec::new();
-        let late = core::mem::take(&mut self.late);
-        for id in late {
-            // It stays away, or comes at last.
-            if self.may_lose(id) && chance.percent(50) {
-                self.lost.push(id);
+        let mut dead = Vec::new();
+        for id in core::mem::take(&mut self.lost) {
+            // Those who are away stay there, or come at last.
+            if chance.percent(50) {
+                self.says(format!("crash acceptor {id}"));
+                dead.push(id);
             } else {
-                self.says(format!("start acceptor {id}"));
+                self.says(format!("restart acceptor {id}"));
             }
         }
+        self.lost = dead;
+        let stays = chance.between(1, self.proposers + 1);
+        // It may be down, or not: that depends on when it was to crash.
+        self.says(format!("restart proposer {stays}"));
+        self.sees_all_whole();
+        let mut away = Vec::new();
         for id in 1..=self.acceptors {
-            if self.may_lose(id) && chance.percent(30) {
-                self.lost.push(id);
+            if !self.lost.contains(&id) && self.may_lose(id) && chance.percent(30) {
+                self.loses(id);
                 away.push(format!("acceptor {id}"));
             }
         }
-        let stays = chance.between(1, self.proposers + 1);
         for id in (1..=self.proposers).filter(|id| *id != stays) {
             if chance.percent(30) {
                 away.push(format!("proposer {id}"));
             }
         }
-        // It may be down, or not: that depends on when it was to crash.
-        self.says(format!("restart proposer {stays}"));
         for who in away {
             let fate = if chance.percent(50) { format!("crash {who}") } else { format!("{who} is cut off") };
             self.says(fate);

@@ -3,12 +3,16 @@
 mod life;
 mod struggle;
 
-pub use life::random_script;
+pub use life::{amnesia, random_script};
 pub use struggle::struggle;
 
 /// The script of a seed: one of all kinds.
 pub fn script(seed: u64) -> String {
-    if seed.is_multiple_of(4) { struggle(seed) } else { random_script(seed) }
+    match seed % 8 {
+        0 => struggle(seed),
+        1 => amnesia(seed),
+        _ => random_script(seed),
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ pub(super) fn sentence(words: &[&str]) -> Understood<Sentence> {
     Ok(match words {
         ["after", time, rest @ ..] => Sentence::After(duration(time)?, Box::new(sentence(rest)?)),
         ["wait", time] => Sentence::Wait(duration(time)?),
+        ["within", "what", "is", "claimed"] => Sentence::WithinClaims,
+        ["beyond", "what", "is", "claimed"] => Sentence::BeyondClaims,
         ["expect", rest @ ..] => Sentence::Expect(expectation(rest)?),
         ["start", "another", rest @ ..] => Sentence::Start { one: one(rest)?, another: true },
         ["start", rest @ ..] => Sentence::Start { one: one(rest)?, another: false },
