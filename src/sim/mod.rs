@@ -15,6 +15,7 @@
 //! # Ok::<(), paxos::sim::Failure>(())
 //! ```
 
+pub mod budget;
 pub mod chance;
 pub mod check;
 pub mod clock;
@@ -33,7 +34,7 @@ pub mod world;
 
 pub use chance::Chance;
 pub use failure::{Failure, Rule};
-pub use generate::{random_script, script, struggle};
+pub use generate::{amnesia, random_script, script, struggle};
 pub use network::Who;
 pub use script::Script;
 pub use story::Story;

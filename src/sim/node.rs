@@ -1,5 +1,6 @@
 //! One start of one process: a role, its outbox, its timers, its receive buffers, its own clock.
 
+use super::check::logs::Bond;
 use super::clock::Clock;
 use super::failure::{Failure, hold};
 use super::packets::{PacketId, Packets};
@@ -116,6 +117,8 @@ pub struct Node {
     pub feed: Option<Feed>,
     /// Bytes that it printed.
     pub printed: usize,
+    /// Which log it belongs to for good.
+    pub bond: Bond,
 }
 
 impl Node {
@@ -138,6 +141,7 @@ impl Node {
             paused_until: now,
             feed,
             printed: 0,
+            bond: Bond::default(),
         };
         node.actor.process().receive_space(space, 0);
         node.actor.process().start(0, &mut node.out);

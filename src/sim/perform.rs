@@ -29,6 +29,8 @@ impl World {
             }
             Sentence::Wait(time) => self.wait(*time)?,
             Sentence::Expect(expectation) => self.expect(expectation, text)?,
+            Sentence::WithinClaims => self.budget.promised = true,
+            Sentence::BeyondClaims => self.budget.promised = false,
             Sentence::Acceptors { count, absent } => {
                 self.acceptors((1..=*count).collect())?;
                 for id in (1..=*count).filter(|id| !absent.contains(id)) {
@@ -49,10 +51,10 @@ impl World {
                 self.restart(*role, *id)?;
             }
             Sentence::Restart((role, id)) => {
-                self.crash(super::Who { role: *role, id: Some(*id) });
+                self.crash(super::Who { role: *role, id: Some(*id) })?;
                 self.restart(*role, *id)?;
             }
-            Sentence::Crash(who, Moment::Now) => self.crash(*who),
+            Sentence::Crash(who, Moment::Now) => self.crash(*who)?,
             Sentence::Crash(who, moment) => self.doomed.push((*who, *moment)),
             Sentence::Pause(who, time) => self.pause(*who, *time),
             Sentence::Submit { first, last, input } => {
@@ -76,6 +78,7 @@ impl World {
             Sentence::Calm => {
                 self.network.calm();
                 self.doomed.clear();
+                self.wake_all();
             }
         }
         Ok(())
@@ -113,10 +116,14 @@ impl World {
             Expectation::OneLeader { within } => {
                 self.until(now + within, |world| world.leaders().count() == 1)?
             }
-            Expectation::BallotsStill { time } => {
-                let before: Vec<Ballot> = self.promised().collect();
-                self.wait(time)?;
-                self.promised().eq(before)
+            Expectation::BallotsStill { time, within } => {
+                let (mut since, mut ballots) = (now, Vec::new());
+                self.until(now + within, |world| {
+                    if !world.promised().eq(ballots.iter().copied()) {
+                        (since, ballots) = (world.now(), world.promised().collect());
+                    }
+                    world.now() >= since + time
+                })?
             }
             Expectation::Ended(who) => self.ended.iter().any(|ended| who.is(ended.who)),
         };
@@ -139,7 +146,7 @@ impl World {
     }
 
     /// The promises of the acceptors that are there.
-    fn promised(&self) -> impl Iterator<Item = Ballot> {
+    fn promised(&self) -> impl Iterator<Item = Ballot> + use<'_> {
         self.alive().filter_map(|node| match &node.actor {
             Actor::Acceptor(acceptor) => Some(acceptor.promised()),
             _ => None,

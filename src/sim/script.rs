@@ -1,6 +1,7 @@
 //! The language of the scenarios: sentences, parted by semicolons, that happen one after the other.
 //!
 //! ```text
+//! within what is claimed        beyond what is claimed       (how many acceptors lose their memory at once)
 //! 3 acceptors                   3 acceptors without 2 3      (2 and 3 may start later)
 //! 2 proposers                   2 learners
 //! client 1 submits 100 values   client 2 submits 9 odd values at 50/s
@@ -18,11 +19,12 @@
 //! heal                          calm
 //! wait 2s                       after 20ms crash proposer 1
 //! expect all delivered within 20s        expect nothing delivered        expect 50 delivered within 3s
-//! expect proposer 2 leads within 8s      expect one leader within 8s     expect ballots still for 10s
-//! expect proposer 1 ended
+//! expect proposer 2 leads within 8s      expect one leader within 8s     expect proposer 1 ended
+//! expect ballots still for 10s within 60s                        expect acceptors whole within 5s
 //! ```
 //!
-//! `heal` ends losses and mends what is cut; `calm` ends everything that the network does.
+//! `heal` ends losses and mends what is cut; `calm` ends everything that goes wrong: what the network does,
+//! pauses, crashes that are still to come.
 
 mod parse;
 
@@ -85,12 +87,14 @@ pub enum Expectation {
     OneLeader {
         within: Nanos,
     },
+    /// No acceptor promises anything new for so long.
+    BallotsStill {
+        time: Nanos,
+        within: Nanos,
+    },
     /// Every acceptor that runs is a member, and blind nowhere.
     Whole {
         within: Nanos,
-    },
-    BallotsStill {
-        time: Nanos,
     },
     Ended(Who),
 }
@@ -101,6 +105,10 @@ pub enum Sentence {
     After(Nanos, Box<Sentence>),
     Wait(Nanos),
     Expect(Expectation),
+    /// No more acceptors are lost at once than the engine claims to survive: else the script is wrong.
+    WithinClaims,
+    /// More may be.
+    BeyondClaims,
     /// The set of acceptors, and who of them does not start yet.
     Acceptors {
         count: u16,

@@ -1,7 +1,9 @@
 //! One world: processes, the network between them, and the checker that watches both.
 
+use super::budget::Budget;
 use super::chance::Chance;
 use super::check::Checker;
+use super::check::logs::holds;
 use super::clock::Clock;
 use super::failure::{Failure, hold};
 use super::network::{Hop, Network, Who, damage};
@@ -11,6 +13,7 @@ use super::queue::{Event, Queue, What};
 use super::script::{Input, Moment};
 use super::story::Story;
 use super::stream::{Feed, Stream};
+use crate::limits::PACKET_COST;
 use crate::planted::{Bug, planted};
 use crate::protocol::{Nanos, Setup, Stop, To};
 use wire::{Kind, Layout, Packet, Refusal, Role, Sender};
@@ -68,6 +71,7 @@ pub struct World {
     pub(super) network: Network,
     pub(super) checker: Checker,
     pub(super) story: Story,
+    pub(super) budget: Budget,
     pub(super) doubles: bool,
     pub(super) ended: Vec<Ended>,
     /// By start. `None`: crashed, or ended.
@@ -105,6 +109,7 @@ impl World {
             network: Network::default(),
             checker: Checker::new(&[]),
             story,
+            budget: Budget::default(),
             doubles: false,
             ended: Vec::new(),
             nodes: Vec::new(),
@@ -145,6 +150,11 @@ impl World {
         &self.story
     }
 
+    /// Whether more acceptors were without memory at once than the engine claims to survive.
+    pub fn is_beyond_claims(&self) -> bool {
+        self.budget.is_exceeded()
+    }
+
     /// Processes that ended by themselves, in order.
     pub fn ended(&self) -> &[Ended] {
         &self.ended
@@ -152,12 +162,12 @@ impl World {
 
     /// Values that came out of the log.
     pub fn lines(&self) -> u64 {
-        self.checker.delivery.lines()
+        self.checker.lines()
     }
 
-    /// Instances decided.
+    /// Instances decided in the log in which something was decided last.
     pub fn frontier(&self) -> u64 {
-        self.checker.chosen.frontier()
+        self.checker.current().chosen.frontier()
     }
 
     /// Packets sent of this kind.
@@ -177,6 +187,7 @@ impl World {
             return Err(Failure::Script("there is one set of acceptors".into()));
         }
         self.checker = Checker::new(&ids);
+        self.budget = Budget::new(ids.len(), self.budget.promised);
         self.acceptors = ids;
         Ok(())
     }
@@ -190,6 +201,12 @@ impl World {
         let incarnation = if reused { u64::from(id) } else { incarnation(start) };
         let me = Sender { role, id, incarnation };
         let space = self.spaces.iter().rev().find(|(who, _)| who.is(me)).map_or(SPACE, |(_, space)| *space);
+        if u64::from(space) < self.packet_length as u64 + PACKET_COST {
+            return Err(Failure::Script(format!(
+                "a packet of {} bytes never fits {space}",
+                self.packet_length
+            )));
+        }
         let setup = Setup {
             me,
             layout: Layout { packet: self.packet_length, cluster: 5 },
@@ -226,7 +243,6 @@ impl World {
             values: input.values,
             shape: input.shape,
             offered: 0,
-            delivered: 0,
         });
         let feed = Feed::new(self.streams.len() - 1, input.per_second, self.now);
         self.start(Role::Client, client, Some(feed))
@@ -243,22 +259,43 @@ impl World {
         }
     }
 
-    pub(super) fn crash(&mut self, who: Who) {
+    pub(super) fn crash(&mut self, who: Who) -> Result<(), Failure> {
         for start in 0..self.nodes.len() {
             if self.nodes[start].as_ref().is_some_and(|node| who.is(node.me)) {
-                self.bury(start);
+                self.bury(start)?;
             }
         }
+        Ok(())
     }
 
     /// What remains of a process when it ends.
-    fn bury(&mut self, start: usize) {
-        if let Some(mut node) = self.nodes[start].take() {
-            node.bury(&mut self.packets);
-        }
+    fn bury(&mut self, start: usize) -> Result<(), Failure> {
         for listeners in &mut self.listeners {
             listeners.retain(|(listener, _)| usize::from(*listener) != start);
         }
+        let Some(mut node) = self.nodes[start].take() else { return Ok(()) };
+        node.bury(&mut self.packets);
+        match self.acceptor_at(node.me) {
+            Some(at) => self.budget.set(at, true),
+            None => Ok(()),
+        }
+    }
+
+    /// The place of an acceptor in the set.
+    fn acceptor_at(&self, who: Sender) -> Option<usize> {
+        let at = self.acceptors.iter().position(|id| *id == who.id);
+        at.filter(|_| who.role == Role::Acceptor)
+    }
+
+    /// Notes how an acceptor's memory stands.
+    fn account(&mut self, node: &Node) -> Result<(), Failure> {
+        let (Actor::Acceptor(acceptor), Some(at)) = (&node.actor, self.acceptor_at(node.me)) else {
+            return Ok(());
+        };
+        if acceptor.store().top() > 0 {
+            self.budget.begin();
+        }
+        self.budget.set(at, !acceptor.is_member() || acceptor.blind_until() > 0)
     }
 
     pub(super) fn pause(&mut self, who: Who, time: Nanos) {
@@ -268,6 +305,18 @@ impl World {
             {
                 node.paused_until = self.now + time;
                 node.wake = None;
+                self.wake(index, self.now);
+            }
+        }
+    }
+
+    /// Ends all pauses.
+    pub(super) fn wake_all(&mut self) {
+        for index in 0..self.nodes.len() {
+            if let Some(node) = &mut self.nodes[index]
+                && node.paused_until > self.now
+            {
+                node.paused_until = self.now;
                 self.wake(index, self.now);
             }
         }
@@ -367,7 +416,7 @@ impl World {
         if let Some(stop) = stop {
             self.ends(start, stop)?;
         } else if !lives {
-            self.bury(start);
+            self.bury(start)?;
         } else if let Some(next) = next {
             let late = if self.late > 0 { self.chance.below(self.late) } else { 0 };
             self.wake(start, next + late);
@@ -407,25 +456,31 @@ impl World {
         if !lives {
             return Ok(false);
         }
-        let output = node.out.output();
+        let output = core::mem::take(node.out.output());
         if !output.is_empty() {
-            self.checker.delivery.printed(me.id, node.printed, output)?;
+            self.checker.printed(node, &output)?;
             node.printed += output.len();
-            output.clear();
         }
+        *node.out.output() = output;
+        node.out.output().clear();
+        node.bond.keep(me, node.out.log(), holds(node))?;
         self.checker.turned(node, &self.streams)?;
+        self.account(node)?;
         Ok(true)
     }
 
     fn ends(&mut self, start: usize, stop: Stop) -> Result<(), Failure> {
-        let Some(who) = self.nodes[start].as_ref().map(|node| node.me) else { return Ok(()) };
+        let Some(node) = &self.nodes[start] else { return Ok(()) };
+        let (who, log) = (node.me, node.out.log());
         self.tell(format_args!("--- {who} ends: {stop:?}"));
         let of = |stream: &&Stream| stream.client == who.id;
         let own = |stream: &&Stream| stream.incarnation == who.incarnation;
         match stop {
             Stop::Done => {
-                let stream = self.streams.iter().filter(of).find(own);
-                let all = stream.is_some_and(|stream| stream.delivered == stream.values);
+                let stream = self.streams.iter().position(|stream| of(&stream) && own(&stream));
+                let all = stream.zip(self.checker.log(log)).is_some_and(|(stream, log)| {
+                    log.delivery.delivered(stream) == self.streams[stream].values
+                });
                 hold!(all, Acknowledged, "{who} was told that all is decided");
             }
             Stop::Superseded => {
@@ -435,13 +490,14 @@ impl World {
             Stop::SameId { .. } => {
                 hold!(self.doubles, TotalOrder, "{who} ends, and it is the only one of its id");
             }
-            Stop::Ended | Stop::Conflict { .. } | Stop::OtherLog { .. } => {
-                hold!(false, TotalOrder, "{who} ends: {stop:?}")
+            Stop::OtherLog { .. } => {
+                let beyond = self.budget.is_exceeded();
+                hold!(beyond, TotalOrder, "{who} ends: {stop:?}, and a majority remembers");
             }
+            Stop::Ended | Stop::Conflict { .. } => hold!(false, TotalOrder, "{who} ends: {stop:?}"),
         }
         self.ended.push(Ended { who, stop });
-        self.bury(start);
-        Ok(())
+        self.bury(start)
     }
 
     // ------------------------------------------------------------------ the network
@@ -458,7 +514,7 @@ impl World {
         self.counts.sent[packet.kind as usize] += 1;
         let tag = u64::from_le_bytes(packet.header.tag[..8].try_into().expect("8 of 16 bytes"));
         self.digest = (self.digest ^ tag ^ self.now).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
-        self.checker.sent(&packet, origin.life, &mut self.streams)?;
+        self.checker.sent(&packet, origin.life, &self.streams)?;
         let id = self.packets.put(bytes);
         let sent = Old { origin, to, kind: packet.kind, packet: id };
         let told = self.story.is_told().then(|| format!("{packet} →"));
@@ -564,7 +620,7 @@ impl World {
         reachable.all(|node| match &node.actor {
             Actor::Client(_) => false,
             Actor::Learner(learner) => {
-                node.printed == self.checker.delivery.output().len()
+                node.printed == self.checker.current().delivery.output().len()
                     && learner.delivered_until() == self.frontier()
             }
             _ => true,
@@ -581,7 +637,7 @@ impl World {
                 learner.delivered_until(),
                 self.frontier(),
                 node.printed,
-                self.checker.delivery.output().len()
+                self.checker.current().delivery.output().len()
             ),
             Actor::Proposer(proposer) => format!(
                 "{} {}, decided {}, highest ballot {}",
@@ -613,7 +669,9 @@ impl World {
     }
 }
 
-/// Of the process that is started as the so-manieth: later starts have larger ones.
+/// Of the process that is started as the so-manieth: later starts have larger ones, whose lowest 22 bits are
+/// anything, as those of real clocks are.
 fn incarnation(start: usize) -> u64 {
-    1_000 + start as u64
+    let start = 1_000 + start as u64;
+    start << 22 | Chance::new(start).below(1 << 22)
 }

@@ -13,6 +13,8 @@ pub(super) fn sentence(words: &[&str]) -> Understood<Sentence> {
     Ok(match words {
         ["after", time, rest @ ..] => Sentence::After(duration(time)?, Box::new(sentence(rest)?)),
         ["wait", time] => Sentence::Wait(duration(time)?),
+        ["within", "what", "is", "claimed"] => Sentence::WithinClaims,
+        ["beyond", "what", "is", "claimed"] => Sentence::BeyondClaims,
         ["expect", rest @ ..] => Sentence::Expect(expectation(rest)?),
         ["start", "another", rest @ ..] => Sentence::Start { one: one(rest)?, another: true },
         ["start", rest @ ..] => Sentence::Start { one: one(rest)?, another: false },
@@ -26,6 +28,7 @@ pub(super) fn sentence(words: &[&str]) -> Understood<Sentence> {
         ["timers", "late", "by", time] => Sentence::TimersLate(duration(time)?),
         ["heal"] => Sentence::Heal,
         ["calm"] => Sentence::Calm,
+        ["group", group, "is", "deaf"] => Sentence::Cut(Cut { group: Some(role(group)?), ..Cut::default() }),
         [rest @ .., "has" | "have", size, "KiB"] => {
             Sentence::Space(who(rest)?, at_most(1 << 21, number(size)?)? as u32 * 1024)
         }
@@ -80,7 +83,6 @@ fn weather(words: &[&str]) -> Understood<Option<Turn>> {
 fn network(words: &[&str]) -> Understood<Option<Sentence>> {
     let cut = match words {
         ["nobody", "hears", rest @ ..] => Cut { from: Some(who(rest)?), ..Cut::default() },
-        ["group", group, "is", "deaf"] => Cut { group: Some(role(group)?), ..Cut::default() },
         [some @ .., "is" | "are", "cut", "off"] => {
             return several(some).map(|some| Some(Sentence::CutOff(some)));
         }
@@ -130,8 +132,10 @@ fn expectation(words: &[&str]) -> Understood<Expectation> {
         ["all", "delivered", "within", time] => Expectation::AllDelivered { within: duration(time)? },
         ["nothing", "delivered"] => Expectation::NothingDelivered,
         ["one", "leader", "within", time] => Expectation::OneLeader { within: duration(time)? },
+        ["ballots", "still", "for", time, "within", within] => {
+            Expectation::BallotsStill { time: duration(time)?, within: duration(within)? }
+        }
         ["acceptors", "whole", "within", time] => Expectation::Whole { within: duration(time)? },
-        ["ballots", "still", "for", time] => Expectation::BallotsStill { time: duration(time)? },
         ["proposer", proposer, "leads", "within", time] => {
             Expectation::Leads { proposer: id(proposer)?, within: duration(time)? }
         }
