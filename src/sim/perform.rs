@@ -42,9 +42,13 @@ impl World {
                     self.start(*role, id, None)?;
                 }
             }
+            Sentence::Revive((role, id)) => {
+                if !self.runs(*role, *id) {
+                    self.restart(*role, *id)?;
+                }
+            }
             Sentence::Start { one: (role, id), another } => {
-                let there = self.alive().any(|node| (node.me.role, node.me.id) == (*role, *id));
-                if there && !another {
+                if !another && self.runs(*role, *id) {
                     return Err(Failure::Script(format!("{role} {id} is there already")));
                 }
                 self.doubles |= another;
@@ -82,6 +86,10 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    fn runs(&self, role: Role, id: u16) -> bool {
+        self.alive().any(|node| (node.me.role, node.me.id) == (role, id))
     }
 
     fn turns(&mut self, turn: Turn) {

@@ -7,6 +7,7 @@
 //! client 1 submits 100 values   client 2 submits 9 odd values at 50/s
 //! 64 clients submit 10 values of 700 bytes
 //! start learner 3               start another proposer 1     crash proposer 1      restart client 1
+//! revive acceptor 2                                          (starts it unless it runs)
 //! crash acceptor 2 before sending                            (the next time that it sends: nothing leaves)
 //! crash acceptor 2 while sending                             (the next time that it sends: a part leaves)
 //! pause learner 2 for 3s        learners have 32 KiB         packets of 1252 bytes
@@ -122,6 +123,7 @@ pub enum Sentence {
         one: One,
         another: bool,
     },
+    Revive(One),
     Restart(One),
     Crash(Who, Moment),
     Pause(Who, Nanos),

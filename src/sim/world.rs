@@ -292,7 +292,10 @@ impl World {
         if acceptor.store().top() > 0 {
             self.budget.begin();
         }
-        self.budget.set(at, !acceptor.is_member() || acceptor.blind_until() > 0)
+        // Who founded another log while nothing had been chosen anywhere has yet to join this one.
+        let (own, current) = (acceptor.log(), self.checker.current().id);
+        let elsewhere = current != 0 && own != current;
+        self.budget.set(at, !acceptor.is_member() || acceptor.blind_until() > 0 || elsewhere)
     }
 
     pub(super) fn pause(&mut self, who: Who, time: Nanos) {
@@ -319,10 +322,14 @@ impl World {
         }
     }
 
-    /// Whether every acceptor that runs is a member, and knows what it accepted.
+    /// Whether every acceptor that runs is a member of one log, and knows what it accepted.
     pub(super) fn whole(&self) -> bool {
+        let mut log = None;
         self.alive().all(|node| match &node.actor {
-            Actor::Acceptor(acceptor) => acceptor.is_member() && acceptor.blind_until() == 0,
+            Actor::Acceptor(acceptor) => {
+                let same = *log.get_or_insert(acceptor.log()) == acceptor.log();
+                same && acceptor.is_member() && acceptor.blind_until() == 0
+            }
             _ => true,
         })
     }
@@ -622,6 +629,13 @@ impl World {
             }
             _ => true,
         })
+    }
+
+    /// Whether a majority of the acceptors and one proposer run, and are not cut off.
+    pub fn is_viable(&self) -> bool {
+        let count =
+            |role| self.alive().filter(|node| node.me.role == role && !self.network.cut_off(node.me)).count();
+        2 * count(Role::Acceptor) > self.acceptors.len() && count(Role::Proposer) > 0
     }
 
     /// How every process stands, a line each.

@@ -18,6 +18,7 @@ pub(super) fn sentence(words: &[&str]) -> Understood<Sentence> {
         ["expect", rest @ ..] => Sentence::Expect(expectation(rest)?),
         ["start", "another", rest @ ..] => Sentence::Start { one: one(rest)?, another: true },
         ["start", rest @ ..] => Sentence::Start { one: one(rest)?, another: false },
+        ["revive", rest @ ..] => Sentence::Revive(one(rest)?),
         ["restart", rest @ ..] => Sentence::Restart(one(rest)?),
         ["crash", rest @ .., "before", "sending"] => Sentence::Crash(who(rest)?, Moment::Acted),
         ["crash", rest @ .., "while", "sending"] => Sentence::Crash(who(rest)?, Moment::Sending),
