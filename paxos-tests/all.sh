@@ -108,7 +108,7 @@ checked() {
 # --- what is needed -------------------------------------------------------------------------------------------------
 
 packages=()
-for pair in iptables:iptables ip:iproute2 tshark:tshark shellcheck:shellcheck; do
+for pair in iptables:iptables ip:iproute2 tshark:tshark shellcheck:shellcheck perl:perl mkfs.ext4:e2fsprogs; do
     command -v "${pair%:*}" >/dev/null || packages+=("${pair#*:}")
 done
 if ((${#packages[@]} == 0)); then
@@ -150,6 +150,7 @@ else
     skipped "shellcheck" "it is missing"
 fi
 step "check_selftest.sh" 60 "$suite/check_selftest.sh"
+step "check_chaos_selftest.sh" 60 "$suite/check_chaos_selftest.sh"
 step "check_starters.sh" 60 "$suite/check_starters.sh"
 
 # --- the runs -------------------------------------------------------------------------------------------------------
@@ -165,13 +166,18 @@ checked run_kill_leader.sh 3000
 checked run_kill_leader.sh 300000 0
 scenario run_lines.sh
 checked run_deaf_tail.sh 1000
+checked run_full_disk.sh
 for loss in 10 30 50; do
     checked run_loss.sh 2000 $loss
     checked run_per_receiver_loss.sh 2000 $loss
 done
+step "chaos.sh 60 1" 300 "$suite/chaos.sh" 60 1
+step "chaos.sh 20 2, DATA=0" 300 env DATA=0 "$suite/chaos.sh" 20 2
 step "demo.sh 10000" 300 "$scripts/demo.sh" 10000
 
 if [[ $long ]]; then
+    step "chaos.sh 600" 900 "$suite/chaos.sh" 600
+    step "chaos.sh 300, DATA=0" 600 env DATA=0 "$suite/chaos.sh" 300
     checked run.sh 100000
     checked run.sh 500000
     checked run_catch_up.sh 500000

@@ -216,7 +216,7 @@ start() {
     local name=$1 what=$2 id=$3
     shift 3
     local command=("$scripts/$what.sh" "$id" "$CONF" "$@")
-    if [[ -n ${net_of[$name]-} ]]; then command=(ip netns exec "${net_of[$name]}" "${command[@]}"); fi
+    if [[ -n ${net_of[$name]-} ]]; then command=(nsenter --net="/run/netns/${net_of[$name]}" -- "${command[@]}"); fi
     setsid -- "${command[@]}" <&0 2>>"$RESULTS/logs/$name.log" 8<&- &
     pid[$name]=$!
     role[$name]=$what
@@ -305,12 +305,16 @@ stop() {
     done
 }
 
+# kill_hard NAME...: kill -9, all at once.
 kill_hard() {
-    disown "${pid[$1]}" # or bash reports the death on its own
-    signal "$1" KILL
-    while running "$1"; do sleep 0.01; done
-    status[$1]=137
-    forget "$1"
+    local name
+    for name; do disown "${pid[$name]}"; done # or bash reports the death on its own
+    for name; do signal "$name" KILL; done
+    for name; do
+        while running "$name"; do sleep 0.01; done
+        status[$name]=137
+        forget "$name"
+    done
 }
 
 # Nobody may end by himself but a client whose work is done.
@@ -369,6 +373,11 @@ learned() {
     local file
     for file; do look "$file"; done
     for file; do ((seen_lines[$file] >= expected)) || return 1; done
+}
+
+# said NAME PATTERN: its log has such a line.
+said() {
+    grep -q -e "$2" "$RESULTS/logs/$1.log"
 }
 
 # nothing_decided_for SECONDS: no learner prints, no client ends.
@@ -497,10 +506,11 @@ set_loss() {
 }
 
 # inside NAME COMMAND...: in the network namespace of process NAME if it has one of its own, else in that of the run.
+# By nsenter and not by ip, which would give the command mounts of its own that an unmount here does not reach.
 inside() {
     local ns=${net_of[$1]-}
     shift
-    if [[ -n $ns ]]; then set -- ip netns exec "$ns" "$@"; fi
+    if [[ -n $ns ]]; then set -- nsenter --net="/run/netns/$ns" -- "$@"; fi
     "$@"
 }
 

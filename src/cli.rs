@@ -20,8 +20,9 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use log::LevelFilter;
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -114,6 +115,10 @@ struct ClientArgs {
     /// Submits no more than so many values per second; overrides `rate` in the configuration.
     #[arg(long, value_name = "VALUES_PER_S", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
+    /// Appends to a file how many values are decided so far, a line whenever that changes: the first so many that
+    /// were read. After a crash the last line is still true.
+    #[arg(long, value_name = "FILE")]
+    acked: Option<PathBuf>,
 }
 
 /// Runs the program.
@@ -203,7 +208,7 @@ impl log::Log for Logger {
     }
 }
 
-fn load(path: &std::path::Path) -> Result<Conf, String> {
+fn load(path: &Path) -> Result<Conf, String> {
     Conf::load(path).map_err(|diagnostics| diagnostics.to_string())
 }
 
@@ -356,6 +361,7 @@ struct Feeder {
     /// When something was decided last, or nothing waited; how far that was; when we complained last.
     moved: (Nanos, u64),
     complained: Nanos,
+    acked: Option<Acked>,
 }
 
 const DRAW: Nanos = 200_000_000;
@@ -366,7 +372,11 @@ impl Driver<Client> for Feeder {
         self.feed(client);
         self.draw(now, client);
         self.complain(now, client);
-        Step::Until(now + DRAW)
+        let decided = client.progress().decided;
+        match self.acked.as_mut().map_or(Step::Whenever, |acked| acked.note(now, decided)) {
+            Step::Whenever => Step::Until(now + DRAW),
+            step => step,
+        }
     }
 }
 
@@ -463,6 +473,61 @@ impl Feeder {
     }
 }
 
+/// The file of `--acked`. A line goes there in one write, so that whatever kills us leaves whole lines.
+struct Acked {
+    path: PathBuf,
+    file: File,
+    /// When a line was written last, and which number.
+    written: (Nanos, u64),
+    broken: Option<std::io::Error>,
+}
+
+/// The shortest time between two lines of `--acked`, but for the last.
+const ACKED_EVERY: Nanos = 5_000_000;
+
+impl Acked {
+    fn open(path: &Path) -> Result<Acked, String> {
+        let file = File::options().append(true).create(true).open(path);
+        let file = file.map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Acked { path: path.into(), file, written: (0, 0), broken: None })
+    }
+
+    /// Writes the number, if it is a new one and it is time.
+    fn note(&mut self, now: Nanos, decided: u64) -> Step {
+        let next = self.written.0 + ACKED_EVERY;
+        if decided == self.written.1 {
+            Step::Whenever
+        } else if now < next {
+            Step::Until(next)
+        } else {
+            self.written = (now, decided);
+            match self.write() {
+                Ok(()) => Step::Whenever,
+                Err(error) => {
+                    self.broken = Some(error);
+                    Step::End
+                }
+            }
+        }
+    }
+
+    /// Writes the last number, unless it stands there.
+    fn finish(&mut self, decided: u64) -> Result<(), String> {
+        let mut result = self.broken.take().map_or(Ok(()), Err);
+        if result.is_ok() && decided != self.written.1 {
+            self.written.1 = decided;
+            result = self.write();
+        }
+        result.map_err(|error| {
+            format!("{}: {error}; {} decided", self.path.display(), counted(decided, "value"))
+        })
+    }
+
+    fn write(&mut self) -> std::io::Result<()> {
+        self.file.write_all(format!("{}\n", self.written.1).as_bytes())
+    }
+}
+
 /// `1 value`, `2 values`
 fn counted(number: u64, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
@@ -470,6 +535,7 @@ fn counted(number: u64, what: &str) -> String {
 
 fn client(args: &ClientArgs) -> Result<ExitCode, String> {
     let conf = load(&args.process.conf)?;
+    let acked = args.acked.as_deref().map(Acked::open).transpose()?;
     let (mut reactor, setup) = Reactor::open(Role::Client, args.process.id, &conf)?;
     let lines = input::start(std::io::stdin(), args.rate.or(conf.rate), reactor.poller());
     let bar = ProgressBar::new_spinner();
@@ -490,12 +556,16 @@ fn client(args: &ClientArgs) -> Result<ExitCode, String> {
         rate: 0.0,
         moved: (0, 0),
         complained: 0,
+        acked,
     };
     let mut client = Client::new(setup);
     let end = drive(&mut reactor, &mut client, &mut feeder)?;
     feeder.bar.finish_and_clear();
     let progress = client.progress();
     let undecided = feeder.undecided(&client);
+    if let Some(acked) = &mut feeder.acked {
+        acked.finish(progress.decided)?;
+    }
     if let Some(error) = feeder.broken {
         return Err(format!("stdin: {error}; {} read before decided", counted(progress.decided, "value")));
     }

@@ -16,6 +16,7 @@ pub mod conf;
 pub mod engine;
 pub mod journal;
 pub mod limits;
+pub mod planted;
 pub mod protocol;
 pub mod sim;
 pub mod wheel;

@@ -2,7 +2,7 @@
 
 use crate::cluster::process::feed;
 use crate::cluster::values::{same_and_complete, unique};
-use crate::cluster::{Cluster, Proc};
+use crate::cluster::{Cluster, Proc, until};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -140,4 +140,43 @@ fn a_client_started_again_with_the_same_id_adds_to_what_it_said() {
     }
     let all = unique(1, 50) + &unique(2, 50) + &unique(3, 50);
     same_and_complete(&mut learners, &[&all]);
+}
+
+#[test]
+fn what_was_acknowledged_is_known_even_of_a_client_that_was_killed() {
+    let cluster = Cluster::new();
+    let _servers = cluster.servers();
+    let mut learners = cluster.learners([1]);
+    let file = cluster.write("acked", "");
+    let path = file.to_str().expect("a path of ours");
+    let numbers = || -> Vec<usize> {
+        let text = std::fs::read_to_string(&file).expect("it was just written");
+        assert!(text.is_empty() || text.ends_with('\n'), "whole lines only");
+        text.lines().map(|line| line.parse().expect("a number")).collect()
+    };
+
+    let input = unique(1, 500);
+    cluster.client(1, &input, &["--acked", path]).succeeds();
+    assert_eq!(numbers().last(), Some(&500), "the last line is written at the end");
+
+    let words = ["client", "2"];
+    let mut client = cluster.run(&words, cluster.conf(), &["--acked", path], Stdio::piped());
+    let mut stdin = client.take_stdin();
+    assert!(feed(&mut stdin, unique(2, 3).as_bytes()));
+    until(|| match numbers().last() {
+        Some(3) => Ok(()),
+        other => Err(format!("{other:?} and not 3 acknowledged")),
+    });
+    client.kill();
+    learners[0].prints(503);
+    let numbers = numbers();
+    let second = numbers.iter().position(|number| *number == 500).expect("of the first") + 1;
+    assert!(numbers[..second].is_sorted() && numbers[second..].is_sorted(), "{numbers:?}");
+}
+
+#[test]
+fn a_client_that_cannot_note_what_is_acknowledged_says_so_before_it_sends_anything() {
+    let cluster = Cluster::new();
+    let ended = cluster.client(1, "one\n", &["--acked", "/no/such/directory/acked"]).fails();
+    assert!(ended.stderr.contains("/no/such/directory/acked: "), "{}", ended.stderr);
 }

@@ -31,6 +31,16 @@ pub struct SimArgs {
     /// "3 acceptors; 1 proposer; 1 learner; client 1 submits 9 values; expect all delivered within 1s".
     #[arg(long, value_name = "SENTENCES")]
     script: Option<String>,
+    /// Plants a bug, to see how soon it is found.
+    #[cfg(planted)]
+    #[arg(long, value_name = "BUG", value_parser = planted_bug)]
+    planted: Option<crate::planted::Bug>,
+}
+
+#[cfg(planted)]
+fn planted_bug(name: &str) -> Result<crate::planted::Bug, String> {
+    let names = || crate::planted::Bug::ALL.map(|(name, _)| name).join(", ");
+    crate::planted::Bug::named(name).ok_or_else(|| format!("there is no such bug; there are {}", names()))
 }
 
 /// A sweep ends when so many seeds have failed.
@@ -47,6 +57,8 @@ const LAST_LINES: usize = 40;
 /// # Errors
 /// What is wrong with the command.
 pub fn main(args: &SimArgs, quiet: bool) -> Result<ExitCode, String> {
+    #[cfg(planted)]
+    args.planted.iter().copied().for_each(crate::planted::plant);
     let script = args.script.as_deref().map(parse).transpose()?;
     match args.seed {
         Some(seed) => Ok(tell(seed, script.unwrap_or_else(|| made_up(seed)), quiet)),

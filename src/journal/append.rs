@@ -4,6 +4,7 @@ use super::medium::Medium;
 use super::segment::SegmentHeader;
 use super::{Frame, Owner, SECTOR};
 use crate::limits::SEGMENT_RESERVE;
+use crate::planted::{Bug, planted};
 use std::io;
 use zerocopy::IntoBytes;
 
@@ -44,7 +45,7 @@ impl<M: Medium> Journal<M> {
         result
     }
 
-    fn append(&mut self, frame: &mut Frame) -> io::Result<()> {
+    pub(super) fn append(&mut self, frame: &mut Frame) -> io::Result<()> {
         let length = frame.length() as u64;
         if length > self.length - self.at {
             self.turn_page()?;
@@ -52,6 +53,9 @@ impl<M: Medium> Journal<M> {
         }
         let (bytes, chain) = frame.seal(self.epoch, self.number, self.chain);
         self.medium.write(self.segment, self.at, bytes)?;
+        if planted(Bug::FsyncRetried) {
+            let _ = self.medium.sync(self.segment);
+        }
         self.medium.sync(self.segment)?;
         self.at += length;
         self.number += 1;

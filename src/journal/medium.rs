@@ -27,8 +27,8 @@ pub trait Medium: Source {
     /// making anybody wait. Cheap: asked in every turn.
     fn prepare(&mut self, segment: u64) -> bool;
 
-    /// Makes a segment, unless it is there already; its name and length are durable when this returns. Its
-    /// bytes may be anything but what a segment of the same number held: zeros, or what an earlier use under
+    /// Makes a segment, unless it is there already; its name and length are durable when this returns, also of
+    /// one that was there and shorter. Its bytes may be anything but what a segment of the same number held: zeros, or what an earlier use under
     /// another number left. `false`: there is no space for it now.
     ///
     /// # Errors

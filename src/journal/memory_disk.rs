@@ -95,6 +95,11 @@ impl MemoryDisk {
         self.segments.remove(&segment).map(|cells| cells.cached)
     }
 
+    /// Whether a segment is there, in its full length.
+    fn is_whole(&self, segment: u64) -> bool {
+        self.bytes(segment).is_some_and(|bytes| bytes.len() as u64 >= self.segment_len)
+    }
+
     /// Counts an operation, or fails it.
     fn operate(&mut self) -> io::Result<()> {
         if let Some(left) = &mut self.fails_after {
@@ -132,17 +137,18 @@ impl Medium for MemoryDisk {
     }
 
     fn prepare(&mut self, segment: u64) -> bool {
-        self.segments.contains_key(&segment) || !self.full
+        self.is_whole(segment) || !self.full
     }
 
     fn create(&mut self, segment: u64) -> io::Result<bool> {
-        if self.segments.contains_key(&segment) {
+        if self.is_whole(segment) {
             return Ok(true);
         }
         if self.full {
             return Ok(false);
         }
-        let mut bytes = self.recycled.pop().unwrap_or_default();
+        // One that was cut, or never got its length, is made whole.
+        let mut bytes = self.remove(segment).or_else(|| self.recycled.pop()).unwrap_or_default();
         bytes.resize(self.segment_len as usize, 0);
         self.put(segment, bytes);
         Ok(true)

@@ -5,7 +5,7 @@ use super::append::Journal;
 use super::medium::Medium;
 use super::report::{OpenError, Report};
 use super::scan::{End, scan};
-use super::{Owner, Recall};
+use super::{Frame, Owner, Recall, SECTOR};
 use std::io;
 
 impl<M: Medium> Journal<M> {
@@ -50,16 +50,23 @@ impl<M: Medium> Journal<M> {
     }
 
     fn resume(&mut self, end: End) -> io::Result<()> {
-        let End { place, length, epoch, number, chain, remains } = end;
-        if !remains.is_empty() {
-            let zeros = vec![0; (remains.end - remains.start) as usize];
-            self.medium.write(place.segment, remains.start, &zeros)?;
+        let End { place, length, epoch, number, chain, remains, doubtful } = end;
+        // What stands behind a doubtful frame proves it, and goes only when something else does.
+        let from = if doubtful { remains.start.max(place.offset + SECTOR as u64) } else { remains.start };
+        if from < remains.end {
+            let zeros = vec![0; (remains.end - from) as usize];
+            self.medium.write(place.segment, from, &zeros)?;
         }
         // Whatever was read may have been written and not synced by a process that was killed in between; it
         // is acted on from now on. Frames before the last one were durable before that was written.
         self.medium.sync(place.segment)?;
         (self.segment, self.at, self.length) = (place.segment, place.offset, length);
         (self.epoch, self.number, self.chain) = (epoch, number, chain);
+        if doubtful {
+            let mut mark = Frame::with_capacity(0);
+            mark.mark();
+            self.append(&mut mark)?;
+        }
         self.medium.prepare(self.segment + 1);
         Ok(())
     }

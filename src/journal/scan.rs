@@ -10,6 +10,7 @@ use super::medium::Source;
 use super::report::{Fault, Finding, Loss, OpenError, Place, Report};
 use super::segment::{OtherVersion, SegmentHeader};
 use super::{Owner, Record, SECTOR};
+use crate::planted::{Bug, planted};
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
@@ -27,6 +28,9 @@ pub struct End {
     pub chain: u64,
     /// From the first to the last byte behind that is not zero.
     pub remains: Range<u64>,
+    /// The body of a record in the last frame is damaged: but for what stands behind that frame, it could not
+    /// be told from one that was torn.
+    pub doubtful: bool,
 }
 
 /// Reads a log, and calls `each` for every record in order. Returns what was found, and where the log ends;
@@ -65,6 +69,8 @@ struct Cursor {
     /// Of that frame.
     number: u64,
     chain: u64,
+    /// The frame before has a damaged body.
+    doubtful: bool,
 }
 
 /// What stands where a frame should begin.
@@ -216,6 +222,7 @@ impl<S: Source> Scan<'_, S> {
         cursor.at += length;
         cursor.number += 1;
         cursor.chain = condition.chain;
+        cursor.doubtful = condition.bodies > 0;
         Ok(())
     }
 
@@ -240,6 +247,9 @@ impl<S: Source> Scan<'_, S> {
     /// Where the log goes on, when it does not at `cursor`.
     fn next(&mut self, cursor: &Cursor) -> Result<Next, OpenError> {
         let epoch = self.report.epoch;
+        if planted(Bug::DamageCutOff) {
+            return Ok(Next::Nowhere);
+        }
         if let Some((at, header)) = cursor.segment.frame_behind(cursor.at + SECTOR, epoch, cursor.number + 1)
         {
             return Ok(Next::Here { at, number: header.number.get(), chain: header.chain.get() });
@@ -263,7 +273,7 @@ impl<S: Source> Scan<'_, S> {
                     if let Some((at, header)) = segment.frame_behind(SECTOR, epoch, cursor.number) {
                         let (number, chain) = (header.number.get(), header.chain.get());
                         let segment = Segment { header: None, ..segment };
-                        return Ok(Next::Later(Cursor { segment, at, number, chain }));
+                        return Ok(Next::Later(Cursor { segment, at, number, chain, doubtful: false }));
                     }
                 }
             }
@@ -308,6 +318,7 @@ impl<S: Source> Scan<'_, S> {
             number: cursor.number,
             chain: cursor.chain,
             remains,
+            doubtful: cursor.doubtful,
         })
     }
 
@@ -332,7 +343,8 @@ impl<S: Source> Scan<'_, S> {
 
 impl Cursor {
     fn begin(segment: Segment, header: &SegmentHeader) -> Cursor {
-        Cursor { segment, at: SECTOR, number: header.first.get(), chain: header.chain.get() }
+        let (number, chain) = (header.first.get(), header.chain.get());
+        Cursor { segment, at: SECTOR, number, chain, doubtful: false }
     }
 
     fn place(&self) -> Place {
@@ -342,7 +354,8 @@ impl Cursor {
     fn look(&self, epoch: u64) -> Look {
         let bytes = self.segment.bytes.get(self.at..).unwrap_or_default();
         let Some(header) = FrameHeader::find(bytes, epoch) else { return Look::Nothing };
-        if (header.number.get(), header.chain.get()) != (self.number, self.chain) {
+        let follows = (header.number.get(), header.chain.get()) == (self.number, self.chain);
+        if !follows && !planted(Bug::RecycledTail) {
             return Look::Nothing;
         }
         match header.records(bytes, |_, _| ()) {

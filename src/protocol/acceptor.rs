@@ -19,6 +19,7 @@ use super::rejoin::Rejoin;
 use super::store::{Refused, Store};
 use super::{Nanos, Process, Setup};
 use crate::limits::{AHEAD_MAX, FETCH_BURST, FETCH_JOBS, MS};
+use crate::planted::{Bug, planted};
 use core::net::SocketAddrV4;
 use wire::report::Room;
 use wire::{
@@ -169,7 +170,8 @@ impl Acceptor {
 
     /// It does not know what it accepted below; 0 when it does.
     pub fn blind_until(&self) -> u64 {
-        if self.complete < self.rejoin.blind_until() { self.rejoin.blind_until() } else { 0 }
+        let sees = self.complete >= self.rejoin.blind_until() || planted(Bug::NotBlind);
+        if sees { 0 } else { self.rejoin.blind_until() }
     }
 
     /// Every instance below is stored, and known decided.
@@ -196,7 +198,7 @@ impl Acceptor {
         if !ballot.follows(self.promised) {
             return;
         }
-        if ballot < self.promised {
+        if ballot < self.promised || planted(Bug::PromiseOnce) && ballot <= self.promised {
             self.nack_due = Some((from, ballot));
             return;
         }
@@ -229,7 +231,7 @@ impl Acceptor {
         batch: Batch<'_>,
         out: &mut Outbox,
     ) {
-        if ballot < self.promised {
+        if ballot < self.promised && !planted(Bug::AcceptBelowPromise) {
             self.nack_due = Some((from, ballot));
             return;
         }
@@ -248,7 +250,7 @@ impl Acceptor {
         self.promise(ballot, out);
         self.read_until = self.read_until.max(instance + 1);
         self.vote_due = true;
-        if instance >= decided_until.saturating_add(AHEAD_MAX) {
+        if instance >= decided_until.saturating_add(AHEAD_MAX) && !planted(Bug::FarAheadStored) {
             return; // far ahead: no honest leader proposes there
         }
         self.learn(ballot, decided_until);
@@ -316,7 +318,7 @@ impl Acceptor {
         assert!(ballot >= self.promised, "a promise never falls");
         assert!(self.rejoin.is_member(), "only a member promises");
         if ballot > self.promised {
-            if let Some(journal) = out.journal() {
+            if let Some(journal) = out.journal().filter(|_| !planted(Bug::PromiseNotPersisted)) {
                 journal.promised(ballot);
             }
             self.promised = ballot;
@@ -415,9 +417,10 @@ impl Acceptor {
             range.first += 1;
             looked += 1;
             let Some(accepted) = self.store.get(instance) else { continue };
-            if accepted.decided || job.undecided {
+            let decided = accepted.decided || planted(Bug::UndecidedRepairs);
+            if decided || job.undecided {
                 let body = Value { instance: instance.into(), ballot: accepted.ballot.into() };
-                let flags = if accepted.decided { flags::DECIDED } else { 0 };
+                let flags = if decided { flags::DECIDED } else { 0 };
                 out.send_flagged(To::Peer(job.to), flags, &body, &[accepted.bytes]);
                 sent += 1;
             }
@@ -493,8 +496,10 @@ impl Acceptor {
         }
         let Some((joiner, ballot, new)) = self.rejoin.help(packet, join, self.promised) else { return };
         if new {
-            self.promise(ballot, out);
-            self.fenced = true;
+            if !planted(Bug::NoFence) {
+                self.promise(ballot, out);
+                self.fenced = true;
+            }
             if let Some(journal) = out.journal() {
                 journal.standing(&self.rejoin.standing());
             }
@@ -525,10 +530,17 @@ impl Acceptor {
     ) -> bool {
         if packet.sender.role != Role::Acceptor {
             let log = packet.header.log.get();
+            if !self.is_member() && matches!(packet.body, Body::Phase1a(_)) {
+                self.identity.answer(from, out); // it promises nothing, but it is there
+            }
             return !self.is_member() || (log != self.rejoin.log() && (log != 0 || bound(packet.kind)));
         }
         if !self.rejoin.heard(now, packet) {
             return true;
+        }
+        if planted(Bug::EmptyDiskVotes) && !self.is_member() && packet.header.log.get() != 0 {
+            self.rejoin.adopt(packet.header.log.get());
+            self.member(Membership::Founded, out);
         }
         match packet.body {
             Body::Join(join) => {

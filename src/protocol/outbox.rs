@@ -3,6 +3,7 @@
 use super::{Nanos, TIMERS};
 use crate::journal::Frame;
 use crate::limits::{OUTBOX_BYTES, OUTBOX_PACKETS, OUTPUT_TURN};
+use crate::planted::{Bug, planted};
 use core::fmt;
 use core::net::SocketAddrV4;
 use wire::{Ballot, FixedBody, Layout, Life, Role, Sender, Stamp};
@@ -50,6 +51,11 @@ pub enum Notice {
     Deposed {
         own: Ballot,
         by: Ballot,
+    },
+    /// An acceptor without memory asked that nothing below a ballot of its own be accepted any more.
+    Fenced {
+        acceptor: u16,
+        own: Ballot,
     },
     Suspected {
         proposer: u16,
@@ -131,6 +137,12 @@ impl fmt::Display for Notice {
             }
             Notice::Following { ballot } => write!(f, "following P{} in ballot {ballot}", ballot.proposer()),
             Notice::Deposed { own, by } => write!(f, "ballot {own} gives way to {by}"),
+            Notice::Fenced { acceptor, own } => {
+                write!(
+                    f,
+                    "acceptor {acceptor} has lost its memory and joins: ballot {own} gives way to a higher one"
+                )
+            }
             Notice::Suspected { proposer } => write!(f, "nothing heard from P{proposer}: taking it for dead"),
             Notice::Returned { proposer } => write!(f, "P{proposer} is there"),
             Notice::Unfit => f.write_str("no quorum answers: unfit to lead, the next one may try"),
@@ -168,7 +180,7 @@ impl fmt::Display for Notice {
                     Membership::Remembered { complete_until, blind_until } => {
                         write!(f, "remembered, complete below instance {complete_until}")?;
                         if blind_until > complete_until {
-                            write!(f, "; damaged below instance {blind_until}, fetching it from the others")?;
+                            write!(f, "; catching up below instance {blind_until}")?;
                         }
                         Ok(())
                     }
@@ -331,6 +343,15 @@ impl Outbox {
         persist: impl FnOnce(&mut Frame) -> Result<(), E>,
         send: impl FnOnce(&Outbox),
     ) -> Result<(), E> {
+        if planted(Bug::VoteBeforeFsync) {
+            send(self);
+            self.sent();
+            if let Some(frame) = self.journal.as_mut().filter(|frame| frame.wanted()) {
+                persist(frame)?;
+                frame.clear();
+            }
+            return Ok(());
+        }
         if let Some(frame) = self.journal.as_mut().filter(|frame| frame.wanted()) {
             persist(frame)?;
             frame.clear();

@@ -10,6 +10,7 @@
 
 use super::quorum::{Acceptors, Lives};
 use crate::limits::{ACCEPTORS_MAX, PIPELINE};
+use crate::planted::{Bug, planted};
 use core::net::SocketAddrV4;
 use wire::{Ballot, Phase1b, Run};
 
@@ -99,7 +100,7 @@ impl Phase1 {
             let (range, ballot) = (run.range(), run.ballot.get());
             for instance in range.first.max(self.from)..range.until.min(end) {
                 let best = &mut self.best[(instance - self.from) as usize];
-                if ballot > best.0 {
+                if ballot > best.0 || planted(Bug::ValueByArrival) && ballot != best.0 {
                     *best = (ballot, 1 << acceptor);
                 } else if ballot == best.0 {
                     best.1 |= 1 << acceptor;

@@ -5,6 +5,7 @@
 //! as much as a vote for one.
 
 use crate::limits::ACCEPTORS_MAX;
+use crate::planted::{Bug, planted};
 use wire::{Ballot, RANGES_MAX, Range};
 use zerocopy::byteorder::big_endian::U64;
 
@@ -73,7 +74,7 @@ impl Lives {
 
     /// Whether this life of an acceptor is known to be over.
     pub fn over(&self, acceptor: usize, life: u64) -> bool {
-        life < self.0[acceptor]
+        life < self.0[acceptor] && !planted(Bug::DeadLivesCount)
     }
 
     /// Somebody knows of this life of an acceptor. Returns whether it is news.
@@ -113,7 +114,7 @@ struct Votes {
 
 impl Votes {
     fn range_at(&self, ballot: Ballot, instance: u64) -> Option<Range> {
-        if self.ballot != ballot {
+        if self.ballot != ballot && !planted(Bug::VotesWithoutBallot) {
             return None;
         }
         self.ranges.iter().copied().find(|range| range.contains(instance))
@@ -175,6 +176,8 @@ impl Tally {
         ranges: impl Iterator<Item = Range>,
     ) -> bool {
         let life = self.lives.of(acceptor);
+        let packets = planted(Bug::QuorumCountsPackets);
+        let acceptor = if packets { sequence as usize % self.votes.len() } else { acceptor };
         let votes = &mut self.votes[acceptor];
         let older = votes.heard && incarnation == votes.incarnation && sequence <= votes.sequence;
         if older || ballot < votes.ballot {

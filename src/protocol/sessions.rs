@@ -5,6 +5,7 @@
 //! same verdicts, and an entry that was decided twice under two leaders is delivered once.
 
 use crate::limits::{PARTIAL_MAX, SESSIONS, VALUE_MAX};
+use crate::planted::{Bug, planted};
 use wire::Entry;
 use zerocopy::FromZeros;
 
@@ -71,6 +72,9 @@ impl Sessions {
         }
         if session.ended {
             return Verdict::Ended;
+        }
+        if planted(Bug::DeliveredTwice) && entry.number < session.next {
+            return Verdict::Deliver { fresh: false };
         }
         if entry.number != session.next {
             return if entry.number < session.next { Verdict::Duplicate } else { Verdict::Gap };

@@ -14,6 +14,7 @@ use super::script::{Input, Moment};
 use super::story::Story;
 use super::stream::{Feed, Stream};
 use crate::limits::PACKET_COST;
+use crate::planted::{Bug, planted};
 use crate::protocol::{Nanos, Setup, Stop, To};
 use wire::{Kind, Layout, Packet, Refusal, Role, Sender};
 
@@ -196,7 +197,9 @@ impl World {
             return Err(Failure::Script("first say which acceptors there are".into()));
         }
         let start = self.nodes.len();
-        let me = Sender { role, id, incarnation: incarnation(start) };
+        let reused = planted(Bug::BallotReused) && role == Role::Proposer;
+        let incarnation = if reused { u64::from(id) } else { incarnation(start) };
+        let me = Sender { role, id, incarnation };
         let space = self.spaces.iter().rev().find(|(who, _)| who.is(me)).map_or(SPACE, |(_, space)| *space);
         if u64::from(space) < self.packet_length as u64 + PACKET_COST {
             return Err(Failure::Script(format!(

@@ -1,13 +1,13 @@
 //! The command line: what may be asked, and what the user hears when it cannot be done.
 
-use crate::capture;
-use crate::dump::{self, Summary, dump};
 use clap::{Parser, Subcommand};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use wire::capture;
+use wire::dump::{self, Summary, dump};
 
 #[derive(Parser)]
 #[command(

@@ -1,10 +1,10 @@
 //! `wire dump`: one line per packet.
 
+use crate::Packet;
 use crate::capture::{self, Capture, Datagram, Tally};
 use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, BufWriter, Read, Write};
-use wire::Packet;
 
 /// Prints every packet of ours that the capture `input` holds to `output`, as the data arrive: nothing waits
 /// in a buffer while `input` is waited for.
@@ -90,7 +90,7 @@ impl Lines {
     fn print(&mut self, to: &mut impl Write, datagram: &Datagram, summary: &mut Summary) -> io::Result<()> {
         let start = *self.start.get_or_insert(datagram.time_ns);
         let place = self.place(datagram, Seconds(i128::from(datagram.time_ns) - i128::from(start)));
-        let mut packets = wire::split(&datagram.bytes).peekable();
+        let mut packets = crate::split(&datagram.bytes).peekable();
         while let Some(bytes) = packets.next() {
             match Packet::parse(bytes) {
                 Ok(packet) => {

@@ -13,10 +13,13 @@
 //!  | magic |ver|kind| length|role|flags| id | sequence | incarnation | cluster | log | tag (16 bytes)    | body …
 //! ```
 //!
-//! This crate holds no socket, no clock and no role: it can be used by tools that only look.
+//! This crate holds no socket, no clock and no role: it can be used by tools that only look, as its own
+//! `wire dump` does: [`capture`] reads what was recorded, [`dump`] prints it.
 
 mod ballot;
 mod batch;
+pub mod capture;
+pub mod dump;
 mod header;
 mod kinds;
 mod packet;

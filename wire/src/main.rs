@@ -1,8 +1,6 @@
 //! `wire`: looks at the packets of the paxos engine, from outside.
 
-mod capture;
 mod cli;
-mod dump;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

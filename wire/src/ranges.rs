@@ -8,6 +8,10 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// `packet::PACKET_MIN`.
 pub const RANGES_MAX: usize = 84;
 
+/// Instances are below: a range that ends with the last one can still be told from one whose end does not fit
+/// a number. What may be proposed may be voted for.
+pub(crate) const INSTANCES: u64 = u64::MAX - 1;
+
 /// A half-open range of instances, `first..until`. Never empty on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Range {
@@ -70,7 +74,8 @@ pub(crate) fn ascend(records: &[RangeRecord]) -> bool {
     let mut end = None;
     records.len() <= RANGES_MAX
         && records.iter().map(RangeRecord::range).all(|range| {
-            let fine = !range.is_empty() && range.until < u64::MAX && end.is_none_or(|end| range.first > end);
+            let fine =
+                !range.is_empty() && range.until <= INSTANCES && end.is_none_or(|end| range.first > end);
             end = Some(range.until);
             fine
         })

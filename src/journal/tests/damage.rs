@@ -173,3 +173,19 @@ fn a_look_at_a_log_goes_on_behind_a_loss() {
     assert_eq!(report.findings, [Finding { place, what }]);
     assert_eq!(end.map(|end| end.number), Some(12));
 }
+
+#[test]
+fn a_damaged_body_that_only_a_torn_frame_proved_stays_proved_when_that_is_cut_off() {
+    let mut disk = written(MemoryDisk::new(SEGMENT), 2);
+    let (place, _) = frames_of(&disk)[1];
+    disk.fails_after = Some(1); // after the sync of opening
+    let (mut journal, _, _) = open(&mut disk, 0xe2);
+    journal.commit(&mut frame(5)).expect_err("the disk fails");
+    disk.lose_power(|_| true);
+    disk.flip(place.segment, place.offset + frame::FRAME_LEN as u64 + 60, 1);
+    let (_, _, first) = open(&mut disk, 0xe3);
+    for _ in 0..3 {
+        let (_, report, memory) = open(&mut disk, 0xe3);
+        assert_eq!(memory, first, "{report:?}");
+    }
+}

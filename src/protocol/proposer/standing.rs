@@ -34,12 +34,19 @@ impl Proposer {
         }
     }
 
-    /// An acceptor or another leader showed this ballot: if it is higher than ours, ours is over. A `fence`
-    /// is no rival, only an acceptor that comes back: we may try again at once.
+    /// An acceptor or another leader showed this ballot: if it is higher than ours, ours is over, however much
+    /// higher. A decision of such a ballot must never be learned by one that still leads. A `fence` is no
+    /// rival, only an acceptor that comes back: we may try again at once.
     pub(super) fn outranked(&mut self, now: Nanos, by: Ballot, fence: bool, out: &mut Outbox) {
+        if !by.follows(self.highest) {
+            return; // nobody honest could have come to it
+        }
         self.heard_of(by);
-        if self.stage != Stage::Following && by > self.ballot && by.follows(self.ballot) {
-            out.notice(Notice::Deposed { own: self.ballot, by });
+        if self.stage != Stage::Following && by > self.ballot {
+            out.notice(match fence {
+                true => Notice::Fenced { acceptor: by.proposer(), own: self.ballot },
+                false => Notice::Deposed { own: self.ballot, by },
+            });
             let deposed = (self.deposed, self.deposed_at);
             self.follow(now, out);
             if fence {
@@ -92,6 +99,16 @@ impl Proposer {
         out.send_flagged(to, flags, &body, &[]);
     }
 
+    /// Others wait for us to lead as long as they believe that we know all that is decided: a newcomer that
+    /// learns that it does not must not wait for its next heartbeat to say so.
+    pub(super) fn tell_ready(&mut self, now: Nanos, out: &mut Outbox) {
+        let ready = self.ready();
+        if ready != self.told_ready.0 && now.saturating_sub(self.told_ready.1) >= READY_TOLD {
+            self.told_ready = (ready, now);
+            self.heartbeat(To::Group(Role::Proposer), 0, out);
+        }
+    }
+
     pub(super) fn watermark(&mut self, to: To, flags: u8, out: &mut Outbox) {
         let decided_until = self.decided_until();
         let body = Watermark {
@@ -110,8 +127,16 @@ impl Proposer {
             .fold(0, |bits, at| bits | 1 << at)
     }
 
+    /// Bit i: the i-th acceptor was heard lately to have no memory yet.
+    fn heard_blank(&self, now: Nanos) -> u16 {
+        let lately =
+            |at: &usize| self.blank[*at].is_some_and(|at| now.saturating_sub(at) < self.setup.suspect);
+        (0..ACCEPTORS_MAX).filter(lately).fold(0, |bits, at| bits | 1 << at)
+    }
+
     pub(super) fn announce(&self, now: Nanos, leading: u8, out: &mut Outbox) {
-        let body = Ack { ballot: self.ballot.into(), heard: self.heard(now).into(), reserved: 0.into() };
+        let heard = self.heard(now) | self.heard_blank(now);
+        let body = Ack { ballot: self.ballot.into(), heard: heard.into(), reserved: 0.into() };
         out.send_flagged(To::Group(Role::Client), leading, &body, &[]);
     }
 
@@ -124,7 +149,7 @@ impl Proposer {
         if !work {
             self.progress = now;
         }
-        if now.saturating_sub(self.progress) >= self.setup.suspect {
+        if now.saturating_sub(self.progress) >= self.setup.suspect && !planted(Bug::HalfDeafLeader) {
             self.become_unfit(now, Notice::Unfit, out);
         }
         if self.unfit {

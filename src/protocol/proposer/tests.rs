@@ -497,3 +497,18 @@ fn a_new_proposer_announces_itself_and_is_answered_at_once() {
     bench.heartbeat_of(2, flags::ASK, Ballot::ZERO, 0);
     assert_eq!(bench.says("heartbeat"), ["P1 heartbeat 1.P1 decided<0 (leading) (ready) → P2"]);
 }
+
+#[test]
+fn a_ballot_far_above_its_own_deposes_a_leader_when_others_have_used_it() {
+    let mut bench = Bench::leading();
+    bench.submits(0);
+    bench.turn();
+    let jump = |times: u64| Ballot::new(times * Ballot::JUMP_MAX, 2, 2);
+    // Heard of only: that is no reason to give way.
+    bench.hears(Role::Proposer, 2, 0, &Phase1a { ballot: jump(1).into(), from: 0.into() }, &[]);
+    assert!(bench.proposer.leads());
+    let value = Value { instance: 0.into(), ballot: jump(2).into() };
+    bench.hears(Role::Acceptor, 1, flags::DECIDED, &value, &batch("other"));
+    bench.turn();
+    assert!(!bench.proposer.leads());
+}

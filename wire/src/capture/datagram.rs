@@ -6,7 +6,7 @@ use etherparse::{IpNumber, LaxIpv4Slice, LaxNetSlice, LaxSlicedPacket, LenSource
 use std::fmt;
 use std::net::SocketAddrV4;
 
-/// A UDP datagram that begins with our magic. It holds one packet or a run of them, see [`wire::split`].
+/// A UDP datagram that begins with our magic. It holds one packet or a run of them, see [`crate::split`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Datagram {
     /// When it was captured, ns since 1970. Not always rising: the kernel does not tell in order.
@@ -103,8 +103,8 @@ fn datagram(record: &Record, ip: &LaxIpv4Slice, udp: &UdpSlice) -> Sorted {
     let fragmented = ip.payload().fragmented && !ip.payload().incomplete;
     let cause = if fragmented { Cause::Fragmentation } else { Cause::Capture };
     let truncated = (sent > captured).then_some(Truncated { cause, captured, sent });
-    if !bytes.starts_with(&wire::MAGIC) {
-        let may_be = truncated.is_some() && wire::MAGIC.starts_with(bytes);
+    if !bytes.starts_with(&crate::MAGIC) {
+        let may_be = truncated.is_some() && crate::MAGIC.starts_with(bytes);
         return match cause {
             Cause::Capture if may_be => Sorted::Cut,
             Cause::Fragmentation if may_be => Sorted::Fragment,

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! No bytes in a file can make this panic, or allocate more than [`RECORD_MAX`] and
-//! [`pcapng::INTERFACES_MAX`] allow: every length that a file states is checked before it is believed.
+//! `pcapng::INTERFACES_MAX` allow: every length that a file states is checked before it is believed.
 //!
 //! The file formats are read here and not by the crate pcap-parser, because that one hides I/O errors and the
 //! place of a cut, must hold in memory what we skip, and errs about time resolutions in powers of two, time
@@ -19,7 +19,7 @@ mod link;
 mod pcap;
 mod pcapng;
 #[cfg(test)]
-pub mod samples;
+pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
 

@@ -1,8 +1,8 @@
 //! Captures made by hand, for tests.
 
 use super::{LinkType, Order};
+use crate::{Hello, Layout, PACKET_MAX, Role, Sender, Stamp};
 use etherparse::PacketBuilder;
-use wire::{Hello, Layout, PACKET_MAX, Role, Sender, Stamp};
 
 pub const SOURCE: &str = "127.0.0.1:5000";
 pub const DESTINATION: &str = "239.0.0.1:7000";
@@ -13,7 +13,8 @@ pub fn packet(sequence: u64) -> Vec<u8> {
     let layout = Layout { packet: 1472, cluster: 0xC1C2_C3C4 };
     let sender = Sender { role: Role::Acceptor, id: 2, incarnation: 1 };
     let hello = Hello { answered: sequence.into() };
-    let length = wire::seal(&mut buffer, layout, sender, Stamp { sequence, ..Stamp::default() }, &hello, &[]);
+    let length =
+        crate::seal(&mut buffer, layout, sender, Stamp { sequence, ..Stamp::default() }, &hello, &[]);
     buffer[..length].to_vec()
 }
 

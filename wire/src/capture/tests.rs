@@ -2,9 +2,9 @@
 
 use super::samples::*;
 use super::*;
+use crate::Packet;
 use etherparse::PacketBuilder;
 use std::io::{self, Cursor};
-use wire::Packet;
 
 const WHOLE: usize = usize::MAX;
 
@@ -414,7 +414,7 @@ fn random_frames_are_sorted_without_a_panic() {
         let missing = if round % 2 == 0 { 0 } else { numbers.below(100) };
         let record = Record { time_ns: 0, link, bytes: &bytes, missing };
         if let Sorted::Ours(datagram) = Sorted::from(&record) {
-            assert!(datagram.bytes.starts_with(&wire::MAGIC));
+            assert!(datagram.bytes.starts_with(&crate::MAGIC));
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::phase1::{Life, print_lives};
 use super::report::Room;
 use super::{body, demand, fixed, lives, records};
-use crate::ranges::{ascend, print};
+use crate::ranges::{INSTANCES, ascend, print};
 use crate::{Ballot, BallotField, Batch, Range, RangeRecord, Refusal, Sender};
 use core::fmt;
 use zerocopy::byteorder::big_endian::{U16, U64};
@@ -75,7 +75,7 @@ impl Phase2a {
         let batch = Batch::parse(tail).ok_or(Refusal::Body("2a"))?;
         demand(body.reserved.get() == 0, "reserved bits of a 2a")?;
         demand(body.round != [0; 6], "phase 2 in round 0")?;
-        demand(body.instance.get() < u64::MAX, "the last instance of all")?;
+        demand(body.instance.get() < INSTANCES, "the end of all instances")?;
         Ok((body, batch))
     }
 

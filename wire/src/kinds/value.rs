@@ -1,6 +1,7 @@
 //! Value: an instance's payload, repaired or asked for.
 
 use super::{body, demand, fixed};
+use crate::ranges::INSTANCES;
 use crate::{BallotField, Batch, Refusal};
 use core::fmt;
 use zerocopy::byteorder::big_endian::U64;
@@ -23,7 +24,7 @@ impl Value {
         let (body, tail) = fixed::<Value>(bytes, "value")?;
         let batch = Batch::parse(tail).ok_or(Refusal::Body("value"))?;
         demand(!body.ballot.get().is_zero(), "a value without a ballot")?;
-        demand(body.instance.get() < u64::MAX, "the last instance of all")?;
+        demand(body.instance.get() < INSTANCES, "the end of all instances")?;
         Ok((body, batch))
     }
 

@@ -223,6 +223,23 @@ fn well_tagged_nonsense_is_refused_or_printed_but_never_panics() {
 }
 
 #[test]
+fn what_may_be_proposed_may_be_voted_for() {
+    let ballot = Ballot::new(1, 1, 1);
+    let (proposer, acceptor) = (sender(Role::Proposer, 1), sender(Role::Acceptor, 1));
+    for instance in [0, u64::MAX - 3, u64::MAX - 2, u64::MAX - 1, u64::MAX] {
+        let proposal = sealed(proposer, 0, &Phase2a::new(instance, 0, 1), &[]);
+        let value = Value { instance: instance.into(), ballot: ballot.into() };
+        let value = sealed(proposer, 0, &value, &[]);
+        let vote = RangeRecord { first: instance.into(), count: 1.into() };
+        let vote = sealed(acceptor, 0, &votes(ballot, 0), &[vote.as_bytes()]);
+        let possible = instance < u64::MAX - 1;
+        for packet in [proposal, value, vote] {
+            assert_eq!(Packet::parse(&packet).is_ok(), possible, "instance {instance}");
+        }
+    }
+}
+
+#[test]
 fn each_refusal_names_its_reason() {
     let good = examples().swap_remove(0);
     let reason = |change: &dyn Fn(&mut Vec<u8>)| {
