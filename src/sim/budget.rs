@@ -28,6 +28,16 @@ impl Budget {
         self.exceeded
     }
 
+    /// Something happened that no engine survives.
+    pub fn exceed(&mut self) {
+        self.exceeded = true;
+    }
+
+    /// How the acceptor at this place stands.
+    pub fn is_lost(&self, acceptor: usize) -> bool {
+        self.lost[acceptor]
+    }
+
     /// Something was accepted.
     pub fn begin(&mut self) {
         self.begun = true;

@@ -19,6 +19,7 @@ pub mod budget;
 pub mod chance;
 pub mod check;
 pub mod clock;
+pub mod disk;
 pub mod failure;
 pub mod generate;
 pub mod network;

@@ -7,8 +7,15 @@
 //! client 1 submits 100 values   client 2 submits 9 odd values at 50/s
 //! 64 clients submit 10 values of 700 bytes
 //! start learner 3               start another proposer 1     crash proposer 1      restart client 1
+//! revive acceptor 2                                          (starts it unless it runs)
 //! crash acceptor 2 before sending                            (the next time that it sends: nothing leaves)
 //! crash acceptor 2 while sending                             (the next time that it sends: a part leaves)
+//! 3 durable acceptors           segments of 128 KiB          cut the power of acceptors
+//! crash acceptor 2 before writing                            cut the power of acceptor 2 before syncing
+//! restart acceptor 2 with an empty disk                      revive acceptor 2 with 3 flipped bits
+//! restart acceptor 2 with an older disk                      (nothing at all is claimed from then on)
+//! disk of acceptor 2 is full    disk of acceptor 2 has space   disk of acceptor 2 fails
+//! disk of acceptors takes 5ms
 //! pause learner 2 for 3s        learners have 32 KiB         packets of 1252 bytes
 //! clocks drift 5%               timers late by 3ms           (of those who start from now on)
 //! lose 30%                      lose 10% in bursts of 20     duplicate 10%         reorder 20%
@@ -63,10 +70,47 @@ pub enum Turn {
 pub enum Moment {
     /// Between two turns.
     Now,
-    /// Its role has acted, and nothing of that reaches anybody.
-    Acted,
+    /// Its role has acted; nothing of that is written, and nothing leaves.
+    BeforeWriting,
+    /// What must be durable is written, and not synced.
+    BeforeSyncing,
+    /// It is synced, and nothing leaves.
+    BeforeSending,
     /// In the middle of its packets: some leave.
-    Sending,
+    WhileSending,
+}
+
+/// How a process crashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crash {
+    pub who: Who,
+    pub moment: Moment,
+    /// The power goes, and with it what was not synced.
+    pub power: bool,
+}
+
+/// What becomes of a disk between two starts of its acceptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskFate {
+    /// Nothing.
+    Same,
+    /// It is replaced by an empty one.
+    Empty,
+    /// It is as it was at the last start.
+    Older,
+    /// So many of its bits turn over.
+    Rotten(u64),
+}
+
+/// What a disk does from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskTrouble {
+    /// Its next write or sync fails.
+    Fails,
+    /// It has, or has no, space for another segment.
+    Full(bool),
+    /// A sync takes so long.
+    Slow(Nanos),
 }
 
 /// What must have come about.
@@ -113,6 +157,7 @@ pub enum Sentence {
     Acceptors {
         count: u16,
         absent: Vec<u16>,
+        durable: bool,
     },
     Several {
         count: u16,
@@ -122,8 +167,11 @@ pub enum Sentence {
         one: One,
         another: bool,
     },
-    Restart(One),
-    Crash(Who, Moment),
+    Revive(One, DiskFate),
+    Restart(One, DiskFate),
+    Crash(Crash),
+    Disk(Who, DiskTrouble),
+    SegmentLength(u64),
     Pause(Who, Nanos),
     Submit {
         first: u16,
@@ -162,6 +210,17 @@ impl Script {
             }
         }
         Ok(Script { sentences })
+    }
+
+    /// Whether a disk goes back to what it was.
+    pub fn mentions_older_disks(&self) -> bool {
+        let older = |sentence: &Sentence| {
+            matches!(sentence, Sentence::Restart(_, DiskFate::Older) | Sentence::Revive(_, DiskFate::Older))
+        };
+        self.sentences.iter().any(|(_, sentence)| match sentence {
+            Sentence::After(_, then) => older(then),
+            sentence => older(sentence),
+        })
     }
 }
 

@@ -13,15 +13,22 @@ pub struct Shrunk {
     pub failure: Failure,
     /// How many runs it took.
     pub runs: u64,
+    /// Whether there was somebody left who could have done what was expected.
+    viable: bool,
 }
+
+/// How many sentences two that belong together may be apart.
+const PAIR_REACH: usize = 8;
 
 /// Leaves out sentences, then halves numbers, greedily, as long as a run of the same seed fails in the same
 /// way and `go_on` says so.
 pub fn shrink(seed: u64, script: &Script, failure: &Failure, mut go_on: impl FnMut() -> bool) -> Shrunk {
-    let mut best = Shrunk { script: script.clone(), failure: failure.clone(), runs: 0 };
+    let viable = run(seed, script, Story::Untold).world.is_viable();
+    let mut best = Shrunk { script: script.clone(), failure: failure.clone(), runs: 1, viable };
     loop {
         let before = best.script.clone();
         best.leave_out(seed, &mut go_on);
+        best.leave_out_pairs(seed, &mut go_on);
         best.halve(seed, &mut go_on);
         if best.script == before || !go_on() {
             return best;
@@ -33,7 +40,11 @@ impl Shrunk {
     /// Takes a candidate that fails in the same way.
     fn takes(&mut self, seed: u64, candidate: Script) -> bool {
         self.runs += 1;
-        match run(seed, &candidate, Story::Untold).result {
+        let run = run(seed, &candidate, Story::Untold);
+        // Without anybody who could do it, no expectation is met: that would be another failure.
+        let unmet = matches!(self.failure, Failure::Unmet { .. });
+        match run.result {
+            _ if unmet && self.viable && !run.world.is_viable() => false,
             Err(failure) if failure.is_like(&self.failure) => {
                 (self.script, self.failure) = (candidate, failure);
                 true
@@ -64,6 +75,23 @@ impl Shrunk {
         }
     }
 
+    /// Tries without two sentences that are not far from each other: who crashes, and comes back.
+    fn leave_out_pairs(&mut self, seed: u64, go_on: &mut impl FnMut() -> bool) {
+        let mut second = self.script.sentences.len();
+        while second > 1 && go_on() {
+            second -= 1;
+            for first in second.saturating_sub(PAIR_REACH)..second {
+                let mut candidate = self.script.clone();
+                let both = candidate.leave_out(second..second + 1, &self.failure)
+                    + candidate.leave_out(first..first + 1, &self.failure);
+                if both == 2 && self.takes(seed, candidate) {
+                    second = second.min(self.script.sentences.len());
+                    break;
+                }
+            }
+        }
+    }
+
     fn halve(&mut self, seed: u64, go_on: &mut impl FnMut() -> bool) {
         for sentence in 0..self.script.sentences.len() {
             let words = self.script.sentences[sentence].0.split(' ').count();
@@ -81,12 +109,14 @@ impl Script {
     /// Leaves out what may be left out of these sentences. Returns how many.
     fn leave_out(&mut self, range: Range<usize>, failure: &Failure) -> usize {
         let before = self.sentences.len();
-        let fair = self.sentences.iter().rposition(|(_, sentence)| *sentence == Sentence::Calm);
+        let fair = self.sentences.iter().rposition(|(_, s)| matches!(s, Sentence::Calm | Sentence::Heal));
         let mut at = 0;
         self.sentences.retain(|(_, sentence)| {
+            // What ends all faults, and what comes behind that, stands where all faults have ended.
+            let after_all = fair.is_some_and(|fair| at >= fair);
+            let inside = range.contains(&at);
             at += 1;
-            let (inside, after) = (range.contains(&(at - 1)), fair.is_some_and(|fair| at > fair));
-            !inside || !dispensable(sentence, after, failure)
+            !inside || !dispensable(sentence, after_all, failure)
         });
         before - self.sentences.len()
     }
@@ -100,7 +130,7 @@ fn dispensable(sentence: &Sentence, after_all: bool, failure: &Failure) -> bool 
     }
     match sentence {
         Sentence::Acceptors { .. } | Sentence::Several { .. } | Sentence::Submit { .. } => false,
-        Sentence::Expect(_) | Sentence::Calm | Sentence::Heal => false,
+        Sentence::Expect(_) => false,
         _ => !after_all,
     }
 }

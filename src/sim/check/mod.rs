@@ -9,6 +9,7 @@
 //! | 1 total order, only chosen values, no gaps | [`chosen`], [`delivery`], [`logs`] |
 //! | 2 one value per ballot, ballots of one start | [`chosen`], [`ballots`] |
 //! | 3 promises never fall, nothing accepted below | [`promises`] |
+//! | 4 durable before it is said | [`durable`] |
 //! | 5 quorums count distinct acceptors | [`chosen`], and [`claims`]: nobody knows more than it does |
 //! | 6 nothing forgotten silently | [`memory`] |
 //! | 7 acknowledged is delivered | [`claims`], [`delivery`] |
@@ -21,6 +22,7 @@ pub mod bounds;
 pub mod chosen;
 pub mod claims;
 pub mod delivery;
+pub mod durable;
 pub mod logs;
 pub mod memory;
 pub mod promises;
@@ -30,6 +32,7 @@ use super::node::{Actor, Node};
 use super::stream::Stream;
 use chosen::Chosen;
 use delivery::Delivery;
+use durable::Shadow;
 use memory::Memory;
 use promises::Promises;
 use wire::{Body, Packet};
@@ -53,6 +56,8 @@ pub struct Checker {
     current: usize,
     promises: Promises,
     memory: Memory,
+    /// Nothing holds any more.
+    suspended: bool,
 }
 
 impl Checker {
@@ -64,6 +69,7 @@ impl Checker {
             current: 0,
             promises: Promises::new(acceptors),
             memory: Memory::new(acceptors),
+            suspended: false,
         };
         checker.place(0);
         checker
@@ -79,6 +85,15 @@ impl Checker {
         self.logs.iter().find(|log| log.id == id)
     }
 
+    /// Asks for nothing any more: something happened after which nothing is claimed at all.
+    pub fn suspend(&mut self) {
+        self.suspended = true;
+    }
+
+    pub fn is_suspended(&self) -> bool {
+        self.suspended
+    }
+
     /// Values that came out of all logs.
     pub fn lines(&self) -> u64 {
         self.logs.iter().map(|log| log.delivery.lines()).sum()
@@ -91,11 +106,24 @@ impl Checker {
         })
     }
 
-    /// A packet leaves a process. `life`: the memory that its sender speaks from.
+    /// A packet leaves a process. `life`: the memory that its sender speaks from; `durable`: what its disk
+    /// holds, if it keeps one.
     ///
     /// # Errors
     /// What it violates.
-    pub fn sent(&mut self, packet: &Packet<'_>, life: u64, streams: &[Stream]) -> Checked {
+    pub fn sent(
+        &mut self,
+        packet: &Packet<'_>,
+        life: u64,
+        durable: Option<&Shadow>,
+        streams: &[Stream],
+    ) -> Checked {
+        if self.suspended {
+            return Ok(());
+        }
+        if let Some(shadow) = durable {
+            shadow.covers(packet)?;
+        }
         ballots::owned(packet)?;
         self.promises.spoken(packet, life)?;
         let at = self.place(packet.header.log.get());
@@ -126,6 +154,9 @@ impl Checker {
     /// # Errors
     /// What it violates.
     pub fn turned(&mut self, node: &Node, streams: &[Stream]) -> Checked {
+        if self.suspended {
+            return Ok(());
+        }
         let at = self.place(node.out.log());
         let Log { chosen, delivery, .. } = &self.logs[at];
         match &node.actor {
@@ -151,6 +182,9 @@ impl Checker {
     /// # Errors
     /// When that is not what was chosen there.
     pub fn printed(&mut self, node: &Node, new: &[u8]) -> Checked {
+        if self.suspended {
+            return Ok(());
+        }
         let at = self.place(node.out.log());
         self.logs[at].delivery.printed(node.me.id, node.printed, new)
     }

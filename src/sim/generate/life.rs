@@ -280,7 +280,7 @@ impl Life {
         self.says("calm");
         self.late.clear();
         for id in core::mem::take(&mut self.lost) {
-            self.says(format!("restart acceptor {id}"));
+            self.says(format!("revive acceptor {id}"));
         }
         // Who was blind sees again with the help of one.
         self.says(format!("restart proposer {}", chance.between(1, self.proposers + 1)));
@@ -297,7 +297,7 @@ impl Life {
                 self.says(format!("crash acceptor {id}"));
                 dead.push(id);
             } else {
-                self.says(format!("restart acceptor {id}"));
+                self.says(format!("revive acceptor {id}"));
             }
         }
         self.lost = dead;
