@@ -669,7 +669,7 @@ impl Process for Acceptor {
             }
             HEARTBEAT => {
                 self.identity.hello(0, out);
-                (self.vote_due, self.announce_due) = (true, true);
+                (self.vote_due, self.announce_due) = (!planted(Bug::NoTailRepair), true);
                 if self.is_member() {
                     self.look_around(now, out);
                 }
