@@ -166,6 +166,7 @@ checked run_kill_leader.sh 3000
 checked run_kill_leader.sh 300000 0
 scenario run_lines.sh
 checked run_deaf_tail.sh 1000
+checked run_full_disk.sh
 for loss in 10 30 50; do
     checked run_loss.sh 2000 $loss
     checked run_per_receiver_loss.sh 2000 $loss

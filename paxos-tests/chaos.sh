@@ -6,7 +6,7 @@
 #
 #   DATA=0    the acceptors have no data directory and forget when they are killed, one at a time
 #   RATE      values per second of each client (default 2000)
-#   DISK_MIB  size of an acceptor's file system (default 256, and 16 for every second)
+#   DISK_MIB  size of an acceptor's file system (default 256, and 1 for every second)
 #
 # With the same SEED the plan is the same; `plan` in the results has it, `faults` what was made of it, and when.
 set -euo pipefail
@@ -14,6 +14,8 @@ set -euo pipefail
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=chaos_lib.sh
 . "$suite/chaos_lib.sh"
+# shellcheck source-path=SCRIPTDIR source=disk_lib.sh
+. "$suite/disk_lib.sh"
 # shellcheck source-path=SCRIPTDIR source=chaos_faults.sh
 . "$suite/chaos_faults.sh"
 
@@ -26,7 +28,7 @@ if (($# > 2)) || [[ ! $run_seconds =~ ^[1-9][0-9]{1,4}$ || ! $seed =~ ^[0-9]{1,1
 fi
 rate=${RATE:-2000}
 [[ $rate =~ ^[1-9][0-9]{1,5}$ ]] || die "RATE is values per second, from 10 to 999999"
-disk_mib=${DISK_MIB:-$((256 + 16 * run_seconds))}
+disk_mib=${DISK_MIB:-$((256 + run_seconds))}
 data=${DATA:-1}
 
 acceptors=(acceptor{1,2,3})
@@ -40,13 +42,14 @@ required=1
 
 declare -A starts=()    # process name -> how often it was started
 declare -A joining=()   # acceptor that is not known to be a member yet -> when it was started, µs
-declare -A said=()      # acceptor -> bytes of its log when it was started
-declare -A blind=()     # acceptor that does not know all again that it once accepted
+declare -A log_from=()  # acceptor -> bytes of its log when it was started
+recalls=()              # seconds from start to knowing all again that was forgotten
+declare -A blind=()     # acceptor that does not -> when it was started, µs
 declare -A blank=()     # acceptor that was started with nothing to remember
 declare -A made=()      # kind of fault -> how many
 members_at=0            # when the last acceptor became a member, µs
 network_at=0            # when the network was last made whole, µs
-rejoins=() returns=() damages=0 # seconds from start to membership: without memory, with it
+joins=() returns=()    # seconds from start to membership: without memory, with it
 delivered=0 sizes=''
 begun=0 judged=0 power_cuts=0
 
@@ -72,9 +75,9 @@ launch_acceptor() {
     local name=$1 log=$RESULTS/logs/$1.log options=()
     if [[ -n ${data_of[$name]-} ]]; then options=(--data "${data_of[$name]}"); fi
     if [[ ! -d ${data_of[$name]-} ]]; then blank[$name]=1; fi
-    said[$name]=$(stat -c %s -- "$log" 2>/dev/null) || said[$name]=0
+    log_from[$name]=$(stat -c %s -- "$log" 2>/dev/null) || log_from[$name]=0
     unset "blind[$name]"
-    if [[ $can_return ]]; then joining[$name]=${EPOCHREALTIME/./}; fi
+    joining[$name]=${EPOCHREALTIME/./}
     start "$name" acceptor "$2" "${options[@]}" </dev/null >>"$log"
 }
 
@@ -110,7 +113,19 @@ notice_ends() {
 
 # since_start ACCEPTOR PATTERN: the first line of that kind in its log since it was started.
 since_start() {
-    grep -m 1 -e "$2" < <(tail -c "+$((said[$1] + 1))" -- "$RESULTS/logs/$1.log")
+    grep -m 1 -e "$2" < <(tail -c "+$((log_from[$1] + 1))" -- "$RESULTS/logs/$1.log")
+}
+
+# log_time LINE: when it was written, µs.
+log_time() {
+    local at
+    at=$(date -d "${1%% *}" +%s%6N) || at=0
+    echo "$at"
+}
+
+# seconds FROM TO: between two times in µs.
+seconds() {
+    awk -v us=$(($2 - $1)) 'BEGIN { printf "%.3f", us / 1e6 }'
 }
 
 # Those that became members say so in their logs, how, and later that they know again what they had forgotten.
@@ -118,24 +133,23 @@ notice_members() {
     local name line took
     for name in "${!joining[@]}"; do
         line=$(since_start "$name" '\] member of log ') || continue
-        took=$(awk -v at="$(date -d "${line%% *}" +%s.%N)" -v from="${joining[$name]}" \
-            'BEGIN { printf "%.3f", at - from / 1e6 }')
+        took=$(seconds "${joining[$name]}" "$(log_time "$line")")
         if ((starts[$name] == 1)); then
             :
         elif [[ -n ${blank[$name]-} ]]; then
-            rejoins+=("$took")
+            joins+=("$took")
             [[ $line == *": joined"* ]] || fail "$name, alone without memory, became a member otherwise than by joining: $line"
         else
             returns+=("$took")
             [[ $line == *": remembered"* ]] || fail "$name came back with its data and remembers nothing: $line"
         fi
-        if [[ $line == *damaged* ]]; then damages=$((damages + 1)); fi
-        if [[ $line == *"catching up"* || $line == *damaged* ]]; then blind[$name]=1; fi
+        if [[ $line == *"catching up"* || $line == *damaged* ]]; then blind[$name]=${joining[$name]}; fi
         unset "joining[$name]" "blank[$name]"
         members_at=${EPOCHREALTIME/./}
     done
     for name in "${!blind[@]}"; do
-        since_start "$name" 'everything that was forgotten is known again' >/dev/null || continue
+        line=$(since_start "$name" 'everything that was forgotten is known again') || continue
+        recalls+=("$(seconds "${blind[$name]}" "$(log_time "$line")")")
         unset "blind[$name]"
         members_at=${EPOCHREALTIME/./}
     done
@@ -181,7 +195,6 @@ read_plan() {
     "$suite/chaos_plan.sh" "$run_seconds" "$seed" $kind >"$RESULTS/plan"
     for lane in "${lanes[@]}"; do entry[$lane]=0 phase[$lane]=idle doing[$lane]=''; done
     while read -r at lane fault target lasts parameter; do
-        if [[ $lane == acceptors && $fault != pause && ! $can_return ]]; then continue; fi
         plan[$lane ${entry[$lane]}]="$at $lasts $fault $target $parameter"
         entry[$lane]=$((entry[$lane] + 1))
     done <"$RESULTS/plan"
@@ -294,13 +307,15 @@ faults_over() {
     ((busy == 0))
 }
 
-# of NUMBER...: least, middle and most, in seconds.
-of() {
-    printf '%s\n' "$@" | sort -n | awk '{ v[NR] = $1 } END { printf "%s / %s / %s s", v[1], v[int((NR + 1) / 2)], v[NR] }'
+# times WHAT NUMBER...: says how often, and least, middle and most, in seconds.
+times() {
+    (($# > 1)) || return 0
+    say "$1 $(($# - 1)) times, in $(printf '%s\n' "${@:2}" | sort -n |
+        awk '{ v[NR] = $1 } END { printf "%s / %s / %s s", v[1], v[int((NR + 1) / 2)], v[NR] }')"
 }
 
 summary() {
-    local kind text='' total=0 file sent=0 acked=0
+    local kind text='' total=0 file sent=0 acked=0 line least
     for kind in $(printf '%s\n' "${!made[@]}" | sort); do
         text+="${text:+, }$kind ${made[$kind]}"
         total=$((total + made[$kind]))
@@ -314,12 +329,12 @@ summary() {
     say "$sent values submitted, $acked acknowledged, $delivered delivered"
     say "longest silence of all learners $(awk -v us="$longest_silence" 'BEGIN { printf "%.2f s", us / 1e6 }')"
     say "the rules dropped $datagrams_lost datagrams; power cuts of $power_cuts acceptors"
-    ((${#rejoins[@]} == 0)) || say "acceptors without memory joined ${#rejoins[@]} times, in $(of "${rejoins[@]}")"
-    ((${#returns[@]} == 0)) ||
-        say "acceptors with their data came back ${#returns[@]} times, in $(of "${returns[@]}"); damage was found $damages times"
-    if [[ ${disk_of[*]} ]]; then
-        say "$(cat "$RESULTS"/logs/acceptor*.log | grep -c 'no space is left') times an acceptor said that its disk was full"
-    fi
+    times "acceptors without memory joined" "${joins[@]}"
+    times "acceptors with their data came back" "${returns[@]}"
+    times "what was forgotten was known again" "${recalls[@]}"
+    # A power cut leaves a torn end at worst.
+    line=$(cat "$RESULTS"/logs/acceptor*.log | grep -E -m 1 'WARN .* data: ') || line=''
+    [[ -z $line ]] || problem "an acceptor found damage in its log: $line"
     # A cluster that does nothing makes no mistake.
     least=$((rate * run_seconds * ${#clients[@]} / 10))
     ((delivered >= least)) || problem "$delivered values delivered are fewer than $least, a tenth of what was to be"
@@ -334,14 +349,12 @@ judge() {
     while read -r line; do say "$line"; done <<<"$verdict"
 }
 
-# The disks of a run that failed are evidence; of one that did not, they are many megabytes.
 on_exit() {
-    if ((failed && begun > 0 && !judged)); then judge; fi
-    if ((failed || $1)); then
-        note "failed with seed $seed; what is left is in $RESULTS"
-    else
-        rm -rf -- "$RESULTS/disks" "$RESULTS/data"
+    if ((failed && begun > 0 && !judged)); then
+        judge
+        say "the run did not come to its end: what is called lost may only be late"
     fi
+    if ((failed || $1)); then note "failed with seed $seed; what is left is in $RESULTS"; fi
 }
 
 # ---
@@ -367,11 +380,7 @@ for name in "${nodes[@]}"; do
     ((${#namespaces[@]} % 2)) || inside "$name" ip link set eth0 gso_max_segs 1
 done
 
-# Whether an acceptor that died may come back.
-can_return=''
-if "$scripts/acceptor.sh" 1 "$CONF" --help | grep -q -- --data; then can_return=1; fi
-[[ $can_return ]] || note "acceptors cannot come back yet: they are only paused"
-if [[ $can_return ]] && ((data)); then
+if ((data)); then
     for name in "${acceptors[@]}"; do
         disk "$name" "$disk_mib" >>"$RESULTS/logs/disks.log" 2>&1 || break
         data_of[$name]=$RESULTS/disks/$name/data
@@ -397,5 +406,8 @@ pass outputs_complete
 stop_all
 summary
 judge
-for name in "${!disk_of[@]}"; do umount "${disk_of[$name]}"; done
+if ((failed == 0)); then
+    discard_disks
+    rm -rf -- "$RESULTS/disks" "$RESULTS/data"
+fi
 ((failed == 0))

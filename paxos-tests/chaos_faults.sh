@@ -6,7 +6,6 @@
 
 declare -A data_of=()    # acceptor -> its data directory
 declare -A address_of=() # node -> its address
-declare -A disk_of=()    # acceptor -> where its file system is mounted; nothing without loop mounts
 nodes=()                 # all processes, by name
 touched=()               # nodes whose rules are to be flushed
 datagrams_lost=0         # by the rules, as iptables counted
@@ -47,44 +46,6 @@ over_forget() { all_members "$1"; }
 
 # --- disks ----------------------------------------------------------------------------------------------------------
 
-# disk ACCEPTOR MIB: gives it a file system of its own, in a sparse file. Fails where there are no loop mounts.
-disk() {
-    local image=$RESULTS/disks/$1.img
-    mkdir -p "$RESULTS/disks/$1"
-    truncate -s "$2M" "$image"
-    mkfs.ext4 -q -F -m 0 -E lazy_itable_init=1,lazy_journal_init=1 "$image" &&
-        mount -o loop,noatime "$image" "$RESULTS/disks/$1" && disk_of[$1]=$RESULTS/disks/$1
-}
-
-# cut_power DIR...: from here on nothing reaches those file systems any more, and what was not synced is lost: the ioctl
-# EXT4_IOC_SHUTDOWN without a flush of the journal.
-cut_power() {
-    perl -e 'for (@ARGV) {
-        my $flags = pack("L", 2);
-        open(my $dir, "<", $_) or die "$_: $!\n";
-        ioctl($dir, 0x8004587D, $flags) or die "$_: EXT4_IOC_SHUTDOWN: $!\n";
-    }' -- "$@"
-}
-
-# remount ACCEPTOR: mounts its file system anew, which replays the journal.
-remount() {
-    local tries=0
-    until umount "${disk_of[$1]}" 2>/dev/null; do
-        ((++tries < 50)) || die "cannot unmount ${disk_of[$1]}"
-        sleep 0.02
-    done
-    mount -o loop,noatime "$RESULTS/disks/$1.img" "${disk_of[$1]}" || die "cannot mount the disk of $1 again"
-}
-
-# A power cut that loses nothing would show nothing: what was synced is there after one, and what was not is not.
-try_power_cut() {
-    local dir=${disk_of[$1]}
-    echo synced >"$dir/synced" && sync "$dir/synced" && echo not synced >"$dir/not-synced" || return
-    cut_power "$dir" && remount "$1" || return
-    [[ $(cat "$dir/synced") == synced && ! -s $dir/not-synced ]] || return
-    rm -f "$dir"/*synced
-}
-
 # First the power, then the process: it may still see that its writes fail, and must not speak of them as done.
 strike_power_cut() {
     local name dirs=()
@@ -108,25 +69,12 @@ heal_power_cut() {
 ready_power_cut() { none_is_down "$1"; }
 over_power_cut() { all_members "$1"; }
 
-# Files that leave no block free.
 strike_fill_disk() {
-    local dir=${disk_of[$1]-} number=0 left size
-    [[ $dir ]] || return 0
-    left=$(stat -f -c '%a * %S' "$dir")
-    for ((size = left; size >= 4096; )); do
-        if fallocate -l "$size" "$dir/ballast$number" 2>/dev/null; then
-            left=$(stat -f -c '%a * %S' "$dir")
-            size=$((left < size ? left : size))
-            number=$((number + 1))
-        else
-            rm -f "$dir/ballast$number"
-            size=$((size / 2))
-        fi
-    done
+    if [[ ${disk_of[$1]-} ]]; then fill "$1"; fi
 }
 
 heal_fill_disk() {
-    if [[ ${disk_of[$1]-} ]]; then rm -f "${disk_of[$1]}"/ballast*; fi
+    if [[ ${disk_of[$1]-} ]]; then empty "$1"; fi
 }
 
 # The disk is gone, and the acceptor comes back with an empty one.

@@ -375,6 +375,11 @@ learned() {
     for file; do ((seen_lines[$file] >= expected)) || return 1; done
 }
 
+# said NAME PATTERN: its log has such a line.
+said() {
+    grep -q -e "$2" "$RESULTS/logs/$1.log"
+}
+
 # nothing_decided_for SECONDS: no learner prints, no client ends.
 nothing_decided_for() {
     local end=$((${EPOCHREALTIME/./} + $1 * 1000000)) name

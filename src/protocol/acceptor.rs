@@ -530,6 +530,9 @@ impl Acceptor {
     ) -> bool {
         if packet.sender.role != Role::Acceptor {
             let log = packet.header.log.get();
+            if !self.is_member() && matches!(packet.body, Body::Phase1a(_)) {
+                self.identity.answer(from, out); // it promises nothing, but it is there
+            }
             return !self.is_member() || (log != self.rejoin.log() && (log != 0 || bound(packet.kind)));
         }
         if !self.rejoin.heard(now, packet) {

@@ -36,6 +36,11 @@ impl Identity {
         out.send_flagged(To::Group(self.me.role), flags, &Hello { answered: 0.into() }, &[]);
     }
 
+    /// Tells somebody that we are there, and nothing else.
+    pub fn answer(&self, to: SocketAddrV4, out: &mut Outbox) {
+        out.send(To::Peer(to), &Hello { answered: 0.into() }, &[]);
+    }
+
     /// Whether the packet is one that the role should look at.
     pub fn admit(&mut self, now: Nanos, from: SocketAddrV4, packet: &Packet<'_>, out: &mut Outbox) -> bool {
         let sender = packet.sender;

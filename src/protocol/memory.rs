@@ -32,13 +32,9 @@ impl Memory {
                     self.damage(instance, ballot);
                 }
             }
-            Record::Damaged { instance, ballot, decided } => {
+            Record::Damaged { instance, ballot, .. } => {
                 self.promised = self.promised.max(ballot);
-                if decided {
-                    self.store.remove(instance); // it will be fetched again
-                } else {
-                    self.damage(instance, ballot);
-                }
+                self.damage(instance, ballot);
             }
             Record::Decided { until } => {
                 self.decided_until = self.decided_until.max(until);
@@ -52,10 +48,10 @@ impl Memory {
         *self = Memory::default();
     }
 
-    /// The acceptor accepted something that it cannot tell below this instance.
+    /// The acceptor accepted something that it cannot tell below this instance. That holds for what is
+    /// decided as well: a leader that does not know it yet must hear of it from somebody.
     pub(super) fn blind_until(&self) -> u64 {
-        let undecided = self.damaged.range(self.decided_until..).next_back();
-        undecided.map_or(0, |(instance, _)| instance + 1)
+        self.damaged.last_key_value().map_or(0, |(instance, _)| instance + 1)
     }
 
     /// What an earlier record says of this instance is not what was accepted last.
@@ -111,12 +107,15 @@ mod tests {
     }
 
     #[test]
-    fn damage_to_what_is_decided_is_only_a_gap() {
+    fn damage_to_what_is_decided_blinds_too_until_it_is_written_again() {
         let mut memory = Memory::default();
         accepted(&mut memory, 0, B1, "one");
         memory.recall(Record::Damaged { instance: 1, ballot: B1, decided: false });
-        memory.recall(Record::Damaged { instance: 2, ballot: B1, decided: true });
         memory.recall(Record::Decided { until: 2 });
-        assert_eq!((memory.blind_until(), memory.store.get(1), memory.store.get(2)), (0, None, None));
+        assert_eq!((memory.blind_until(), memory.store.get(1)), (2, None));
+        let bytes = entry("fetched");
+        let batch = Batch::parse(&bytes).expect("well formed");
+        memory.recall(Record::Accepted { instance: 1, ballot: B1, decided: true, batch });
+        assert_eq!(memory.blind_until(), 0);
     }
 }

@@ -52,6 +52,11 @@ pub enum Notice {
         own: Ballot,
         by: Ballot,
     },
+    /// An acceptor without memory asked that nothing below a ballot of its own be accepted any more.
+    Fenced {
+        acceptor: u16,
+        own: Ballot,
+    },
     Suspected {
         proposer: u16,
     },
@@ -132,6 +137,12 @@ impl fmt::Display for Notice {
             }
             Notice::Following { ballot } => write!(f, "following P{} in ballot {ballot}", ballot.proposer()),
             Notice::Deposed { own, by } => write!(f, "ballot {own} gives way to {by}"),
+            Notice::Fenced { acceptor, own } => {
+                write!(
+                    f,
+                    "acceptor {acceptor} has lost its memory and joins: ballot {own} gives way to a higher one"
+                )
+            }
             Notice::Suspected { proposer } => write!(f, "nothing heard from P{proposer}: taking it for dead"),
             Notice::Returned { proposer } => write!(f, "P{proposer} is there"),
             Notice::Unfit => f.write_str("no quorum answers: unfit to lead, the next one may try"),

@@ -57,6 +57,8 @@ const NEARLY: u64 = 256;
 const IDLE_DELAYS: [Nanos; 3] = [MS, 10 * MS, 100 * MS];
 /// A page of phase 1 of which nothing came for so long is asked for anew.
 const STALE: Nanos = 300 * MS;
+/// A proposer that has fallen behind, or caught up, says so; no more often than this.
+const READY_TOLD: Nanos = 50 * MS;
 /// How often a proposer that does not lead yet tells clients why.
 const EXPLAIN: Nanos = 500 * MS;
 
@@ -140,6 +142,8 @@ pub struct Proposer {
     deposed: u32,
     deposed_at: Nanos,
     seen: [Option<Seen>; ACCEPTORS_MAX],
+    /// When each acceptor that has nothing to say yet said so last.
+    blank: [Option<Nanos>; ACCEPTORS_MAX],
     unfit: bool,
     unfit_until: Nanos,
     unfit_times: u32,
@@ -162,6 +166,8 @@ pub struct Proposer {
     /// Who asks for decided instances that no acceptor is known to hold complete: the first of them, and
     /// since when.
     orphans: heapless::Vec<Orphan, ORPHANS_MAX>,
+    /// Whether others were told that we know all that is decided, and when.
+    told_ready: (bool, Nanos),
     /// When any client's entry came last.
     submit_heard: Nanos,
     /// One whose fate we watch while we follow.
@@ -202,6 +208,7 @@ impl Proposer {
             deposed: 0,
             deposed_at: 0,
             seen: [None; ACCEPTORS_MAX],
+            blank: [None; ACCEPTORS_MAX],
             unfit: false,
             unfit_until: 0,
             unfit_times: 0,
@@ -216,6 +223,7 @@ impl Proposer {
             repairs: 0,
             explained: 0,
             orphans: heapless::Vec::new(),
+            told_ready: (true, 0),
             submit_heard: 0,
             waiting: None,
             lineage: Lineage::new(&acceptors),
@@ -470,6 +478,11 @@ impl Process for Proposer {
             Body::Report(body) if self.stage == Stage::Leading && body.ballot.get() == self.ballot => {
                 self.flow.heard(now, packet.sender, &body.room, out);
             }
+            Body::Hello(_) if packet.sender.role == Role::Acceptor => {
+                if let Some(acceptor) = self.acceptors.index(packet.sender.id) {
+                    self.blank[acceptor] = Some(now);
+                }
+            }
             Body::Hello(_)
                 if self.stage == Stage::Leading
                     && packet.sender.role == Role::Learner
@@ -528,6 +541,7 @@ impl Process for Proposer {
             out.stop(Stop::Conflict { instance });
             return;
         }
+        self.tell_ready(now, out);
         if self.stage == Stage::Following && now >= self.campaign_at && self.should_lead() {
             self.campaign(now, out);
         }

@@ -2,7 +2,8 @@
 //! printed.
 
 use super::*;
-use crate::journal::{Record, Standing};
+use crate::journal::memory_disk::MemoryDisk;
+use crate::journal::{Journal, Owner, Record, Standing};
 use crate::protocol::To;
 use core::net::Ipv4Addr;
 use wire::{Body, EntryHeader, FixedBody, Hello, Layout, Phase1a, Sender, Stamp, Watermark};
@@ -31,8 +32,19 @@ struct Bench {
     out: Outbox,
 }
 
+/// A member of the log [`LOG`].
+fn standing() -> Standing {
+    Standing { life: 9, log: LOG, blind_until: 0, lives: [9, 8, 8].into_iter().collect() }
+}
+
 impl Bench {
     fn new() -> Bench {
+        let mut memory = Memory::default();
+        memory.recall(Record::Standing(standing()));
+        Bench::remembering(memory, false)
+    }
+
+    fn remembering(memory: Memory, durable: bool) -> Bench {
         let me = Sender { role: Role::Acceptor, id: 1, incarnation: 9 };
         let (heartbeat, suspect) = (2_000_000_000, 5_000_000_000);
         let setup = Setup {
@@ -44,14 +56,10 @@ impl Bench {
             suspect,
             seed: 1,
         };
-        let mut memory = Memory::default();
-        memory.recall(Record::Standing(Standing {
-            life: 9,
-            log: LOG,
-            blind_until: 0,
-            lives: [9, 8, 8].into_iter().collect(),
-        }));
         let (mut acceptor, mut out) = (Acceptor::remembering(setup, memory), Outbox::new(LAYOUT, me));
+        if durable {
+            out = out.durable();
+        }
         acceptor.timer(0, super::SETTLE, &mut out);
         acceptor.turn(0, &mut out);
         out.sent();
@@ -386,4 +394,126 @@ fn what_was_missed_is_asked_for_after_a_moment() {
     let asked: Vec<String> = bench.out.queued().map(|(_, b)| Packet::parse(b).unwrap().to_string()).collect();
     assert_eq!(asked, ["A1 catch-up have<1 missing [1..2)"]);
     assert!(matches!(Packet::parse(bench.out.queued().next().unwrap().1).unwrap().body, Body::CatchUp(..)));
+}
+
+// ---------------------------------------------------------------------- with a disk
+
+const OWNER: Owner = Owner { cluster: 5, acceptor: 1 };
+
+/// An acceptor whose journal lies on a disk in memory.
+struct Durable {
+    bench: Bench,
+    journal: Journal<MemoryDisk>,
+}
+
+impl Durable {
+    /// With an empty disk; then a member.
+    fn new() -> Durable {
+        let mut memory = Memory::default();
+        let (journal, _) = Journal::open(MemoryDisk::new(16384), OWNER, 77, &mut memory).expect("it is new");
+        memory.recall(Record::Standing(standing()));
+        let mut durable = Durable { bench: Bench::remembering(memory, true), journal };
+        let frame = durable.bench.out.journal().expect("it is durable");
+        frame.standing(&standing());
+        durable.turn();
+        durable
+    }
+
+    /// Ends a turn as the reactor does.
+    fn turn(&mut self) {
+        self.bench.acceptor.journal_room(self.journal.room());
+        self.bench.acceptor.turn(0, &mut self.bench.out);
+        let journal = &mut self.journal;
+        let result: std::io::Result<()> =
+            self.bench.out.persist_then_send(|frame| journal.commit(frame), |_| ());
+        result.expect("the disk is sound");
+    }
+
+    fn seal(&mut self) {
+        self.bench.acceptor.timer(0, SEAL, &mut self.bench.out);
+        self.turn();
+    }
+}
+
+/// Voted for six instances in two ballots, of which four are decided; promised a third ballot.
+fn history() -> Durable {
+    let mut durable = Durable::new();
+    durable.bench.prepare(ballot(1, P1), 0);
+    for instance in 0..4 {
+        durable.bench.propose(ballot(1, P1), instance, 0, &format!("first {instance}"));
+        durable.turn();
+    }
+    durable.bench.propose(ballot(2, P2), 2, 2, "second 2");
+    durable.bench.propose(ballot(2, P2), 3, 2, "second 3");
+    durable.turn();
+    durable.bench.propose(ballot(2, P2), 4, 3, "second 4");
+    durable.bench.propose(ballot(2, P2), 5, 3, "second 5");
+    durable.turn();
+    durable.bench.repair(ballot(1, P1), 0, "first 0");
+    durable.bench.repair(ballot(1, P1), 1, "first 1");
+    durable.bench.watermark(ballot(2, P2), 4);
+    durable.bench.prepare(ballot(3, P1), 0);
+    durable.turn();
+    durable.seal();
+    durable.seal();
+    durable
+}
+
+/// An acceptor that came back must not speak as if it had not voted for what it voted for, or not promised
+/// what it promised: it remembers, or says where it is blind, or is blank and no acceptor at all yet.
+fn speaks_no_less(before: &Acceptor, after: &Acceptor, what: &str) {
+    if !after.is_member() {
+        assert_eq!(after.store().top(), 0, "{what}: a blank one has nothing");
+        return;
+    }
+    assert_eq!(after.promised(), before.promised(), "{what}");
+    assert_eq!(after.life(), before.life(), "{what}");
+    for instance in 0..before.store().top() {
+        let (voted, tells) = (before.store().get(instance), after.store().get(instance));
+        let same = voted.map(|at| (at.ballot, at.bytes)) == tells.map(|at| (at.ballot, at.bytes));
+        assert!(same || instance < after.blind_until(), "{what}: instance {instance} is forgotten");
+        assert!(tells.is_none() || same, "{what}: instance {instance} is another one");
+        let decided = |at: Option<crate::protocol::store::Accepted<'_>>| at.is_some_and(|at| at.decided);
+        assert!(decided(voted) || !decided(tells), "{what}: instance {instance} is not known decided");
+    }
+    assert!(after.complete_until() <= before.complete_until(), "{what}");
+}
+
+#[test]
+fn an_acceptor_remembers_all_that_it_promised_and_voted_for() {
+    let durable = history();
+    let mut memory = Memory::default();
+    let (_, report) =
+        Journal::open(durable.journal.into_medium(), OWNER, 78, &mut memory).expect("it is ours");
+    assert!(report.is_clean());
+    let after = Bench::remembering(memory, true).acceptor;
+    assert_eq!((after.blind_until(), after.complete_until(), after.store().top()), (0, 4, 6));
+    speaks_no_less(&durable.bench.acceptor, &after, "nothing is damaged");
+}
+
+#[test]
+fn whichever_byte_of_its_log_is_damaged_an_acceptor_never_speaks_as_if_it_knew_less_than_it_says() {
+    let durable = history();
+    let before = &durable.bench.acceptor;
+    let disk = durable.journal.into_medium();
+    let used = disk.bytes(1).expect("it has one segment").iter().rposition(|byte| *byte != 0).unwrap_or(0);
+    let (mut blind, mut blank, mut whole) = (0, 0, 0);
+    for offset in 0..=used + 600 {
+        for mask in [1, 0xFF] {
+            let what = format!("byte {offset} turned by {mask:#x}");
+            let mut disk = disk.clone();
+            disk.flip(1, offset as u64, mask);
+            let mut memory = Memory::default();
+            let (_, report) = Journal::open(disk, OWNER, 78, &mut memory).expect("it is not refused");
+            assert!(!report.is_clean(), "{what} is reported");
+            let after = Bench::remembering(memory, true).acceptor;
+            speaks_no_less(before, &after, &what);
+            match (after.is_member(), after.blind_until()) {
+                (false, _) => blank += 1,
+                (true, 0) => whole += 1,
+                (true, _) => blind += 1,
+            }
+        }
+    }
+    assert!(blind > 200 && blank > 500 && whole > 500, "{blind} blind, {blank} blank, {whole} whole");
 }

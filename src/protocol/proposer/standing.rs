@@ -43,7 +43,10 @@ impl Proposer {
         }
         self.heard_of(by);
         if self.stage != Stage::Following && by > self.ballot {
-            out.notice(Notice::Deposed { own: self.ballot, by });
+            out.notice(match fence {
+                true => Notice::Fenced { acceptor: by.proposer(), own: self.ballot },
+                false => Notice::Deposed { own: self.ballot, by },
+            });
             let deposed = (self.deposed, self.deposed_at);
             self.follow(now, out);
             if fence {
@@ -96,6 +99,16 @@ impl Proposer {
         out.send_flagged(to, flags, &body, &[]);
     }
 
+    /// Others wait for us to lead as long as they believe that we know all that is decided: a newcomer that
+    /// learns that it does not must not wait for its next heartbeat to say so.
+    pub(super) fn tell_ready(&mut self, now: Nanos, out: &mut Outbox) {
+        let ready = self.ready();
+        if ready != self.told_ready.0 && now.saturating_sub(self.told_ready.1) >= READY_TOLD {
+            self.told_ready = (ready, now);
+            self.heartbeat(To::Group(Role::Proposer), 0, out);
+        }
+    }
+
     pub(super) fn watermark(&mut self, to: To, flags: u8, out: &mut Outbox) {
         let decided_until = self.decided_until();
         let body = Watermark {
@@ -114,8 +127,16 @@ impl Proposer {
             .fold(0, |bits, at| bits | 1 << at)
     }
 
+    /// Bit i: the i-th acceptor was heard lately to have no memory yet.
+    fn heard_blank(&self, now: Nanos) -> u16 {
+        let lately =
+            |at: &usize| self.blank[*at].is_some_and(|at| now.saturating_sub(at) < self.setup.suspect);
+        (0..ACCEPTORS_MAX).filter(lately).fold(0, |bits, at| bits | 1 << at)
+    }
+
     pub(super) fn announce(&self, now: Nanos, leading: u8, out: &mut Outbox) {
-        let body = Ack { ballot: self.ballot.into(), heard: self.heard(now).into(), reserved: 0.into() };
+        let heard = self.heard(now) | self.heard_blank(now);
+        let body = Ack { ballot: self.ballot.into(), heard: heard.into(), reserved: 0.into() };
         out.send_flagged(To::Group(Role::Client), leading, &body, &[]);
     }
 
