@@ -1,8 +1,7 @@
 //! The command line.
 
-mod sim;
-
 mod inspect;
+mod sim;
 
 use crate::conf::{Conf, data_directory};
 use crate::engine::clock;

@@ -250,6 +250,9 @@ impl Sweep {
         let seed = failed.seed;
         say(&format!("seed {seed}: {}\n\nTo see it again:\n  {}\n", failed.failure, self.replay(seed)));
         let script = self.script_of(seed);
+        if matches!(failed.failure, Failure::Script(_)) {
+            return; // nothing of that would be of interest in a shorter one
+        }
         let deadline = Instant::now() + SHRINK_TIME;
         let shrunk = shrink(seed, &script, &failed.failure, || Instant::now() < deadline);
         let (from, to) = (script.sentences.len(), shrunk.script.sentences.len());

@@ -107,6 +107,10 @@ impl<M: Medium> Journal<M> {
         &self.medium
     }
 
+    pub fn medium_mut(&mut self) -> &mut M {
+        &mut self.medium
+    }
+
     /// Ends the journal; what was committed is durable.
     pub fn into_medium(self) -> M {
         self.medium

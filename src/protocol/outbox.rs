@@ -180,7 +180,7 @@ impl fmt::Display for Notice {
                     Membership::Remembered { complete_until, blind_until } => {
                         write!(f, "remembered, complete below instance {complete_until}")?;
                         if blind_until > complete_until {
-                            write!(f, "; damaged below instance {blind_until}, fetching it from the others")?;
+                            write!(f, "; catching up below instance {blind_until}")?;
                         }
                         Ok(())
                     }
@@ -268,6 +268,11 @@ impl Outbox {
     /// Names the log that every packet belongs to from now on.
     pub fn set_log(&mut self, log: u32) {
         self.log = log;
+    }
+
+    /// The log that every packet belongs to; 0 while there is none.
+    pub fn log(&self) -> u32 {
+        self.log
     }
 
     /// Queues a packet: `body` and the pieces of its tail.

@@ -7,9 +7,10 @@
 use crate::limits::{PARTIAL_MAX, SESSIONS, VALUE_MAX};
 use crate::planted::{Bug, planted};
 use wire::Entry;
+use zerocopy::FromZeros;
 
 /// How a client's session stands at the frontier of the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromZeros)]
 pub struct Session {
     pub incarnation: u64,
     /// Number of the entry that comes next.
@@ -44,7 +45,9 @@ pub struct Sessions {
 
 impl Default for Sessions {
     fn default() -> Sessions {
-        Sessions { table: vec![Session::default(); SESSIONS].into_boxed_slice(), partial: 0 }
+        // Zeroed, so that only what is used of it takes memory.
+        let table = <[Session]>::new_box_zeroed_with_elems(SESSIONS).expect("memory for the table");
+        Sessions { table, partial: 0 }
     }
 }
 

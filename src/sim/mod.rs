@@ -15,9 +15,11 @@
 //! # Ok::<(), paxos::sim::Failure>(())
 //! ```
 
+pub mod budget;
 pub mod chance;
 pub mod check;
 pub mod clock;
+pub mod disk;
 pub mod failure;
 pub mod generate;
 pub mod network;
@@ -33,7 +35,7 @@ pub mod world;
 
 pub use chance::Chance;
 pub use failure::{Failure, Rule};
-pub use generate::{random_script, script, struggle};
+pub use generate::{amnesia, random_script, script, struggle};
 pub use network::Who;
 pub use script::Script;
 pub use story::Story;

@@ -1,14 +1,18 @@
 //! One start of one process: a role, its outbox, its timers, its receive buffers, its own clock.
 
+use super::check::logs::Bond;
 use super::clock::Clock;
+use super::disk::Disk;
 use super::failure::{Failure, hold};
 use super::packets::{PacketId, Packets};
 use super::stream::{Feed, Stream};
+use crate::journal::Journal;
 use crate::limits::{PACKET_COST, TURN_PACKETS};
 use crate::protocol::acceptor::Acceptor;
 use crate::protocol::client::Client;
 use crate::protocol::deliver::Format;
 use crate::protocol::learner::Learner;
+use crate::protocol::memory::Memory;
 use crate::protocol::proposer::Proposer;
 use crate::protocol::{Nanos, Outbox, Process, Setup, TIMERS};
 use crate::wheel::Wheel;
@@ -24,11 +28,11 @@ pub enum Actor {
 }
 
 impl Actor {
-    fn new(setup: Setup) -> Actor {
+    fn new(setup: Setup, memory: Memory) -> Actor {
         match setup.me.role {
             Role::Client => Actor::Client(Box::new(Client::new(setup))),
             Role::Proposer => Actor::Proposer(Box::new(Proposer::new(setup))),
-            Role::Acceptor => Actor::Acceptor(Box::new(Acceptor::new(setup))),
+            Role::Acceptor => Actor::Acceptor(Box::new(Acceptor::remembering(setup, memory))),
             Role::Learner => Actor::Learner(Box::new(Learner::new(setup, Format::Value, 0))),
         }
     }
@@ -100,6 +104,8 @@ pub struct Node {
     pub place: usize,
     pub actor: Actor,
     pub out: Outbox,
+    /// Of an acceptor that keeps a log on a disk.
+    pub journal: Option<Journal<Disk>>,
     pub clock: Clock,
     wheel: Wheel<TIMERS>,
     sockets: [Socket; SOCKETS],
@@ -116,16 +122,37 @@ pub struct Node {
     pub feed: Option<Feed>,
     /// Bytes that it printed.
     pub printed: usize,
+    /// Which log it belongs to for good.
+    pub bond: Bond,
+}
+
+/// What a start begins with.
+pub struct Birth {
+    pub setup: Setup,
+    pub place: usize,
+    pub clock: Clock,
+    pub now: Nanos,
+    /// Of each socket's receive buffer, bytes.
+    pub space: u32,
+    /// What a client submits.
+    pub feed: Option<Feed>,
+    /// The log of an acceptor that keeps one.
+    pub journal: Option<Journal<Disk>>,
+    /// What it says.
+    pub memory: Memory,
 }
 
 impl Node {
-    pub fn new(setup: Setup, place: usize, clock: Clock, now: Nanos, space: u32, feed: Option<Feed>) -> Node {
+    pub fn new(birth: Birth) -> Node {
+        let Birth { setup, place, clock, now, space, feed, journal, memory } = birth;
+        let out = Outbox::new(setup.layout, setup.me);
         let mut node = Node {
             me: setup.me,
             place,
-            out: Outbox::new(setup.layout, setup.me),
+            out: if journal.is_some() { out.durable() } else { out },
+            journal,
             packet_max: setup.layout.packet,
-            actor: Actor::new(setup),
+            actor: Actor::new(setup, memory),
             clock,
             wheel: Wheel::new(0),
             sockets: Default::default(),
@@ -138,6 +165,7 @@ impl Node {
             paused_until: now,
             feed,
             printed: 0,
+            bond: Bond::default(),
         };
         node.actor.process().receive_space(space, 0);
         node.actor.process().start(0, &mut node.out);
@@ -169,6 +197,9 @@ impl Node {
         let local = self.clock.local(now);
         if !core::mem::replace(&mut self.drops_told, true) {
             self.actor.process().receive_space(self.space, self.drops);
+        }
+        if let Some(journal) = &mut self.journal {
+            self.actor.process().journal_room(journal.room());
         }
         let mut turned = Turned::default();
         self.busy_until = now + TURN;

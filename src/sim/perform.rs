@@ -1,8 +1,9 @@
 //! Performs the sentences of a script.
 
 use super::failure::Failure;
+use super::network::Who;
 use super::node::Actor;
-use super::script::{Expectation, Moment, Script, Sentence, Turn};
+use super::script::{Crash, DiskFate, Expectation, Moment, Script, Sentence, Turn};
 use super::story::Seconds;
 use super::world::World;
 use crate::protocol::Nanos;
@@ -14,6 +15,7 @@ impl World {
     /// # Errors
     /// The failure.
     pub fn run(&mut self, script: &Script) -> Result<(), Failure> {
+        self.storage.remembers = script.mentions_older_disks();
         for (text, sentence) in &script.sentences {
             self.tell(format_args!("--- {text}"));
             self.perform(sentence, text)?;
@@ -29,7 +31,10 @@ impl World {
             }
             Sentence::Wait(time) => self.wait(*time)?,
             Sentence::Expect(expectation) => self.expect(expectation, text)?,
-            Sentence::Acceptors { count, absent } => {
+            Sentence::WithinClaims => self.budget.promised = true,
+            Sentence::BeyondClaims => self.budget.promised = false,
+            Sentence::Acceptors { count, absent, durable } => {
+                self.storage.durable = *durable;
                 self.acceptors((1..=*count).collect())?;
                 for id in (1..=*count).filter(|id| !absent.contains(id)) {
                     self.start(Role::Acceptor, id, None)?;
@@ -41,28 +46,34 @@ impl World {
                 }
             }
             Sentence::Start { one: (role, id), another } => {
-                let there = self.alive().any(|node| (node.me.role, node.me.id) == (*role, *id));
-                if there && !another {
+                if !another && self.runs(*role, *id) {
                     return Err(Failure::Script(format!("{role} {id} is there already")));
                 }
-                self.doubles |= another;
-                self.restart(*role, *id)?;
+                self.conditions.doubles |= another;
+                self.restart(*role, *id, DiskFate::Same)?;
             }
-            Sentence::Restart((role, id)) => {
-                self.crash(super::Who { role: *role, id: Some(*id) });
-                self.restart(*role, *id)?;
+            Sentence::Revive((role, id), disk) => {
+                if !self.runs(*role, *id) {
+                    self.restart(*role, *id, *disk)?;
+                }
             }
-            Sentence::Crash(who, Moment::Now) => self.crash(*who),
-            Sentence::Crash(who, moment) => self.doomed.push((*who, *moment)),
+            Sentence::Restart((role, id), disk) => {
+                self.crash(Who { role: *role, id: Some(*id) }, false)?;
+                self.restart(*role, *id, *disk)?;
+            }
+            Sentence::Crash(Crash { who, moment: Moment::Now, power }) => self.crash(*who, *power)?,
+            Sentence::Crash(crash) => self.doomed.push(*crash),
+            Sentence::Disk(who, trouble) => self.trouble(*who, *trouble),
+            Sentence::SegmentLength(bytes) => self.storage.segment_len = *bytes,
             Sentence::Pause(who, time) => self.pause(*who, *time),
             Sentence::Submit { first, last, input } => {
                 for client in *first..=*last {
                     self.submit(client, *input)?;
                 }
             }
-            Sentence::Space(who, space) => self.spaces.push((*who, *space)),
-            Sentence::PacketLength(bytes) => self.packet_length = *bytes,
-            Sentence::ClocksDrift(percent) => self.drift = *percent,
+            Sentence::Space(who, space) => self.conditions.spaces.push((*who, *space)),
+            Sentence::PacketLength(bytes) => self.conditions.packet_length = *bytes,
+            Sentence::ClocksDrift(percent) => self.conditions.drift = *percent,
             Sentence::TimersLate(time) => self.late = *time,
             Sentence::Weather(turn) => self.turns(*turn),
             Sentence::Cut(cut) => self.network.cuts.push(*cut),
@@ -76,9 +87,15 @@ impl World {
             Sentence::Calm => {
                 self.network.calm();
                 self.doomed.clear();
+                self.wake_all();
+                self.mend_disks();
             }
         }
         Ok(())
+    }
+
+    fn runs(&self, role: Role, id: u16) -> bool {
+        self.alive().any(|node| (node.me.role, node.me.id) == (role, id))
     }
 
     fn turns(&mut self, turn: Turn) {
@@ -113,12 +130,16 @@ impl World {
             Expectation::OneLeader { within } => {
                 self.until(now + within, |world| world.leaders().count() == 1)?
             }
-            Expectation::BallotsStill { time } => {
-                let before: Vec<Ballot> = self.promised().collect();
-                self.wait(time)?;
-                self.promised().eq(before)
+            Expectation::BallotsStill { time, within } => {
+                let (mut since, mut ballots) = (now, Vec::new());
+                self.until(now + within, |world| {
+                    if !world.promised().eq(ballots.iter().copied()) {
+                        (since, ballots) = (world.now(), world.promised().collect());
+                    }
+                    world.now() >= since + time
+                })?
             }
-            Expectation::Ended(who) => self.ended.iter().any(|ended| who.is(ended.who)),
+            Expectation::Ended(who) => self.ended().iter().any(|ended| who.is(ended.who)),
         };
         if met {
             return Ok(());
@@ -139,7 +160,7 @@ impl World {
     }
 
     /// The promises of the acceptors that are there.
-    fn promised(&self) -> impl Iterator<Item = Ballot> {
+    fn promised(&self) -> impl Iterator<Item = Ballot> + use<'_> {
         self.alive().filter_map(|node| match &node.actor {
             Actor::Acceptor(acceptor) => Some(acceptor.promised()),
             _ => None,

@@ -15,8 +15,6 @@ pub struct Stream {
     pub shape: Shape,
     /// Values handed to the client so far.
     pub offered: u64,
-    /// Values that came out of the log.
-    pub delivered: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,8 +89,7 @@ mod tests {
     #[test]
     fn a_value_says_who_submitted_it_in_which_place_and_is_as_long_as_it_should_be() {
         let shape = Shape::Named { bytes: 12 };
-        let stream =
-            Stream { client: 3, incarnation: 9, start: 1, values: 9, shape, offered: 0, delivered: 0 };
+        let stream = Stream { client: 3, incarnation: 9, start: 1, values: 9, shape, offered: 0 };
         let mut bytes = b"before ".to_vec();
         stream.value(17, &mut bytes);
         assert_eq!(bytes, b"before c3.1#17 xxxx");

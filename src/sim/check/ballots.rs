@@ -9,24 +9,25 @@ use wire::{Body, Packet};
 /// # Errors
 /// When it does. (A 2a cannot: its ballot *is* its sender.)
 pub fn owned(packet: &Packet<'_>) -> Checked {
-    let ballot = match packet.body {
-        Body::Phase1a(body) => body.ballot.get(),
+    let (ballot, start) = match packet.body {
+        Body::Phase1a(body) => (body.ballot.get(), packet.sender.incarnation),
         // Only a leader says how far its own ballot decided.
-        Body::Watermark(body) => body.ballot.get(),
-        Body::Join(body) => body.ballot.get(),
+        Body::Watermark(body) => (body.ballot.get(), packet.sender.incarnation),
+        // An acceptor's fence is named after the life that it begins.
+        Body::Join(body) => (body.ballot.get(), body.life.get()),
         _ => return Ok(()),
     };
-    let own = ballot.proposer() == packet.sender.id && ballot.incarnation() == packet.sender.incarnation;
+    let own = (ballot.proposer(), ballot.incarnation()) == (packet.sender.id, start);
     hold!(own, OneValuePerBallot, "{packet}: {ballot:?} is not its own ballot");
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::forge::{ballot, broken, packet, proposer, seen};
+    use super::super::forge::{acceptor, ballot, broken, packet, proposer, seen};
     use super::*;
     use crate::sim::failure::Rule;
-    use wire::{Ballot, Phase1a};
+    use wire::{Ballot, Join, Phase1a};
 
     #[test]
     fn a_ballot_of_another_proposer_or_of_a_former_life_is_a_violation() {
@@ -37,5 +38,16 @@ mod tests {
         ask(ballot(4, 1)).unwrap();
         assert_eq!(broken(ask(ballot(4, 2))), Rule::OneValuePerBallot);
         assert_eq!(broken(ask(Ballot::new(4, 1, 99))), Rule::OneValuePerBallot);
+    }
+
+    #[test]
+    fn a_fence_of_another_life_is_a_violation() {
+        let ask = |life: u64, ballot: Ballot| {
+            let body = Join { life: life.into(), ballot: ballot.into() };
+            seen(&packet(acceptor(1), 0, &body, &[]), owned)
+        };
+        ask(77, Ballot::new(4, 1, 77)).unwrap();
+        assert_eq!(broken(ask(77, Ballot::new(4, 1, 78))), Rule::OneValuePerBallot);
+        assert_eq!(broken(ask(77, Ballot::new(4, 2, 77))), Rule::OneValuePerBallot);
     }
 }

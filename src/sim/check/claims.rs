@@ -5,7 +5,6 @@ use super::Checked;
 use super::chosen::Chosen;
 use super::delivery::Delivery;
 use crate::sim::failure::hold;
-use crate::sim::stream::Stream;
 use wire::{Body, Packet, Sender, flags};
 
 /// What a packet claims.
@@ -68,8 +67,7 @@ pub fn decided(who: Sender, until: u64, chosen: &Chosen) -> Checked {
 ///
 /// # Errors
 /// When they are not.
-pub fn acknowledged(who: Sender, values: u64, stream: &Stream) -> Checked {
-    let delivered = stream.delivered;
+pub fn acknowledged(who: Sender, values: u64, delivered: u64) -> Checked {
     hold!(
         values <= delivered,
         Acknowledged,
@@ -82,11 +80,11 @@ pub fn acknowledged(who: Sender, values: u64, stream: &Stream) -> Checked {
 mod tests {
     use super::super::Checker;
     use super::super::forge::{
-        acceptor, ballot, batch, broken, packet, process, proposal, proposer, told, vote,
+        acceptor, ballot, batch, broken, packet, packet_of, process, proposal, proposer, told, vote,
     };
     use super::*;
     use crate::sim::failure::Rule;
-    use crate::sim::stream::Shape;
+    use crate::sim::stream::{Shape, Stream};
     use wire::{Ack, AckRecord, Range, Role, Value, Watermark};
     use zerocopy::{FromZeros, IntoBytes};
 
@@ -94,20 +92,20 @@ mod tests {
     fn one_chosen() -> (Checker, Vec<Stream>) {
         let mut checker = Checker::new(&[1, 2, 3]);
         let shape = Shape::Named { bytes: 0 };
-        let mut streams =
-            vec![Stream { client: 1, incarnation: 1, start: 0, values: 9, shape, offered: 9, delivered: 0 }];
-        told(&mut checker, &mut streams, &proposal(proposer(1), 1, 0, 0, "c1.0#0\n")).unwrap();
+        let streams = vec![Stream { client: 1, incarnation: 1, start: 0, values: 9, shape, offered: 9 }];
+        told(&mut checker, &streams, &proposal(proposer(1), 1, 0, 0, "c1.0#0\n")).unwrap();
         for id in [1, 3] {
             let bytes = vote(acceptor(id), ballot(1, 1), 0, &[Range::new(0, 1)]);
-            told(&mut checker, &mut streams, &bytes).unwrap();
+            told(&mut checker, &streams, &bytes).unwrap();
         }
-        assert_eq!((checker.chosen.frontier(), streams[0].delivered), (1, 1));
+        let log = checker.current();
+        assert_eq!((log.chosen.frontier(), log.delivery.delivered(0)), (1, 1));
         (checker, streams)
     }
 
     fn says(bytes: &[u8]) -> Checked {
-        let (mut checker, mut streams) = one_chosen();
-        told(&mut checker, &mut streams, bytes)
+        let (mut checker, streams) = one_chosen();
+        told(&mut checker, &streams, bytes)
     }
 
     #[test]
@@ -157,11 +155,21 @@ mod tests {
 
     #[test]
     fn a_process_that_believes_too_much_is_a_violation() {
-        let (checker, streams) = one_chosen();
+        let (checker, _) = one_chosen();
+        let chosen = &checker.current().chosen;
         let learner = process(Role::Learner, 1);
-        decided(learner, 1, &checker.chosen).unwrap();
-        assert_eq!(broken(decided(learner, 2, &checker.chosen)), Rule::Quorums);
-        acknowledged(process(Role::Client, 1), 1, &streams[0]).unwrap();
-        assert_eq!(broken(acknowledged(process(Role::Client, 1), 2, &streams[0])), Rule::Acknowledged);
+        decided(learner, 1, chosen).unwrap();
+        assert_eq!(broken(decided(learner, 2, chosen)), Rule::Quorums);
+        acknowledged(process(Role::Client, 1), 1, 1).unwrap();
+        assert_eq!(broken(acknowledged(process(Role::Client, 1), 2, 1)), Rule::Acknowledged);
+    }
+
+    #[test]
+    fn what_is_chosen_in_one_log_is_not_chosen_in_another() {
+        let (mut checker, streams) = one_chosen();
+        let body =
+            Watermark { ballot: ballot(1, 1).into(), decided_until: 1.into(), proposed_until: 1.into() };
+        let other = packet_of(8, proposer(1), 0, &body, &[]);
+        assert_eq!(broken(told(&mut checker, &streams, &other)), Rule::Quorums);
     }
 }

@@ -19,6 +19,8 @@ pub struct Delivery {
     /// What every learner must print.
     output: Vec<u8>,
     lines: u64,
+    /// By stream: values that came out.
+    delivered: Vec<u64>,
     /// For comparing.
     value: Vec<u8>,
 }
@@ -33,6 +35,11 @@ impl Delivery {
         self.lines
     }
 
+    /// How many values of one of the world's streams came out.
+    pub fn delivered(&self, stream: usize) -> u64 {
+        self.delivered.get(stream).copied().unwrap_or(0)
+    }
+
     /// How many entries of this start of a client are decided.
     pub fn entries(&self, client: u16, incarnation: u64) -> u64 {
         let session = self.sessions.get(client);
@@ -43,7 +50,7 @@ impl Delivery {
     ///
     /// # Errors
     /// When a value comes out that nobody submitted, twice, or out of its client's order.
-    pub fn advance(&mut self, chosen: &Chosen, streams: &mut [Stream]) -> Checked {
+    pub fn advance(&mut self, chosen: &Chosen, streams: &[Stream]) -> Checked {
         while self.applied < chosen.frontier()
             && let Some(bytes) = chosen.chosen(self.applied)
         {
@@ -56,7 +63,7 @@ impl Delivery {
         Ok(())
     }
 
-    fn apply(&mut self, entry: &Entry<'_>, streams: &mut [Stream]) -> Checked {
+    fn apply(&mut self, entry: &Entry<'_>, streams: &[Stream]) -> Checked {
         let tail = self.tails.entry(entry.client).or_default();
         match self.sessions.apply(entry) {
             Verdict::Deliver { fresh: true } => tail.clear(),
@@ -68,8 +75,8 @@ impl Delivery {
             tail.extend_from_slice(piece);
             if let Some(line) = tail.strip_suffix(b"\n") {
                 self.lines += 1;
-                self.value.clear();
-                comes_out(entry.client, entry.incarnation, line, streams, &mut self.value)?;
+                self.delivered.resize(streams.len(), 0);
+                comes_out(entry, line, streams, &mut self.delivered, &mut self.value)?;
                 self.output.append(tail);
             }
         }
@@ -99,47 +106,52 @@ fn beginning(bytes: &[u8]) -> impl core::fmt::Display {
 
 /// One more value comes out of the log: it must be the next one that this start of the client submitted.
 fn comes_out(
-    client: u16,
-    incarnation: u64,
+    entry: &Entry<'_>,
     line: &[u8],
-    streams: &mut [Stream],
+    streams: &[Stream],
+    delivered: &mut [u64],
     value: &mut Vec<u8>,
 ) -> Checked {
+    let client = entry.client;
     let text = || format!("{:?} of client {client}", beginning(line).to_string());
-    let found = streams.iter().position(|s| s.client == client && s.incarnation == incarnation);
+    let found = streams.iter().position(|s| s.client == client && s.incarnation == entry.incarnation);
     hold!(found.is_some(), TotalOrder, "{} comes out, which nobody submitted", text());
     let Some(at) = found else { return Ok(()) };
-    let stream = &streams[at];
-    let number = stream.delivered;
+    let (stream, number) = (&streams[at], delivered[at]);
     hold!(number < stream.offered, TotalOrder, "{} comes out before it was submitted", text());
+    value.clear();
     stream.value(number, value);
     hold!(value == line, TotalOrder, "{} comes out where number {number} should", text());
-    let later = streams.iter().any(|s| s.client == client && s.start > stream.start && s.delivered > 0);
+    let mut later = streams.iter().zip(&*delivered).filter(|(s, _)| s.client == client);
+    let later = later.any(|(s, delivered)| s.start > stream.start && *delivered > 0);
     hold!(!later, TotalOrder, "{} comes out after values of a later start", text());
-    streams[at].delivered += 1;
+    delivered[at] += 1;
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::Checker;
-    use super::super::forge::{acceptor, ballot, broken, proposal, proposer, told, vote};
+    use super::super::forge::{acceptor, ballot, batch_of, broken, packet, proposer, told, vote};
     use super::*;
     use crate::sim::failure::Rule;
     use crate::sim::stream::Shape;
-    use wire::Range;
+    use wire::{Phase2a, Range};
 
     fn stream(incarnation: u64, start: u64, offered: u64) -> Stream {
         let shape = Shape::Named { bytes: 0 };
-        Stream { client: 1, incarnation, start, values: 9, shape, offered, delivered: 0 }
+        Stream { client: 1, incarnation, start, values: 9, shape, offered }
     }
 
-    /// Each of these becomes an instance of its own.
-    fn chosen(streams: &mut [Stream], texts: &[&str]) -> Result<Checker, super::super::Failure> {
+    /// Each of these becomes an instance of its own, with an entry of the incarnation that it names.
+    fn chosen(streams: &[Stream], texts: &[(u64, &str)]) -> Result<Checker, super::super::Failure> {
         let mut checker = Checker::new(&[1]);
-        for (instance, text) in texts.iter().enumerate() {
-            let instance = instance as u64;
-            told(&mut checker, streams, &proposal(proposer(1), 1, instance, 0, text))?;
+        let mut next = BTreeMap::new();
+        for (instance, (incarnation, text)) in texts.iter().enumerate() {
+            let (instance, number) = (instance as u64, next.entry(incarnation).or_insert(0));
+            let batch = batch_of(*incarnation, *number, text);
+            *number += 1;
+            told(&mut checker, streams, &packet(proposer(1), 0, &Phase2a::new(instance, 0, 1), &[&batch]))?;
             let range = Range::new(instance, instance + 1);
             told(&mut checker, streams, &vote(acceptor(1), ballot(1, 1), 0, &[range]))?;
         }
@@ -148,29 +160,33 @@ mod tests {
 
     #[test]
     fn values_come_out_as_they_were_submitted_whatever_entries_they_were_cut_into() {
-        let checker = chosen(&mut [stream(1, 0, 3)], &["c1.0#0\nc1", ".0#1", "\nc1.0#2\n"]).unwrap();
-        assert_eq!(
-            (checker.delivery.lines(), checker.delivery.output()),
-            (3, &b"c1.0#0\nc1.0#1\nc1.0#2\n"[..])
-        );
-        assert_eq!((checker.delivery.entries(1, 1), checker.delivery.entries(1, 2)), (3, 0));
+        let texts = [(1, "c1.0#0\nc1"), (1, ".0#1"), (1, "\nc1.0#2\n")];
+        let checker = chosen(&[stream(1, 0, 3)], &texts).unwrap();
+        let delivery = &checker.current().delivery;
+        assert_eq!((delivery.lines(), delivery.output()), (3, &b"c1.0#0\nc1.0#1\nc1.0#2\n"[..]));
+        assert_eq!((delivery.entries(1, 1), delivery.entries(1, 2), delivery.delivered(0)), (3, 0, 3));
     }
 
     #[test]
     fn a_value_that_comes_twice_too_early_or_from_nobody_is_a_violation() {
-        let comes = |streams: &mut [Stream], texts: &[&str]| broken(chosen(streams, texts).map(|_| ()));
-        assert_eq!(comes(&mut [stream(1, 0, 3)], &["c1.0#0\n", "c1.0#0\n"]), Rule::TotalOrder);
-        assert_eq!(comes(&mut [stream(1, 0, 3)], &["c1.0#1\n"]), Rule::TotalOrder);
-        assert_eq!(comes(&mut [stream(1, 0, 0)], &["c1.0#0\n"]), Rule::TotalOrder);
-        assert_eq!(comes(&mut [stream(2, 0, 3)], &["c1.0#0\n"]), Rule::TotalOrder);
-        let mut later = stream(2, 1, 3);
-        later.delivered = 1;
-        assert_eq!(comes(&mut [stream(1, 0, 3), later], &["c1.0#0\n"]), Rule::TotalOrder);
+        let comes = |streams: &[Stream], texts: &[(u64, &str)]| broken(chosen(streams, texts).map(|_| ()));
+        assert_eq!(comes(&[stream(1, 0, 3)], &[(1, "c1.0#0\n"), (1, "c1.0#0\n")]), Rule::TotalOrder);
+        assert_eq!(comes(&[stream(1, 0, 3)], &[(1, "c1.0#1\n")]), Rule::TotalOrder);
+        assert_eq!(comes(&[stream(1, 0, 0)], &[(1, "c1.0#0\n")]), Rule::TotalOrder);
+        assert_eq!(comes(&[stream(2, 0, 3)], &[(1, "c1.0#0\n")]), Rule::TotalOrder);
+    }
+
+    #[test]
+    fn a_start_of_a_client_that_comes_after_a_later_one_is_a_violation() {
+        let both = [stream(1, 1, 3), stream(2, 0, 3)];
+        let texts = [(1, "c1.1#0\n"), (2, "c1.0#0\n")];
+        assert_eq!(broken(chosen(&both, &texts).map(|_| ())), Rule::TotalOrder);
     }
 
     #[test]
     fn a_learner_that_prints_anything_else_or_more_is_a_violation() {
-        let delivery = chosen(&mut [stream(1, 0, 3)], &["c1.0#0\n", "c1.0#1\n"]).unwrap().delivery;
+        let checker = chosen(&[stream(1, 0, 3)], &[(1, "c1.0#0\n"), (1, "c1.0#1\n")]).unwrap();
+        let delivery = &checker.current().delivery;
         delivery.printed(1, 0, b"c1.0#0\n").unwrap();
         delivery.printed(1, 7, b"c1.0#1\n").unwrap();
         assert_eq!(broken(delivery.printed(1, 0, b"c1.0#1\n")), Rule::TotalOrder);

@@ -28,18 +28,28 @@ pub fn ballot(round: u64, proposer: u16) -> Ballot {
     Ballot::new(round, proposer, proposer.into())
 }
 
-/// A packet as bytes.
+/// A packet of log 7 as bytes.
 pub fn packet<B: FixedBody>(sender: Sender, flags: u8, body: &B, tail: &[&[u8]]) -> Vec<u8> {
+    packet_of(7, sender, flags, body, tail)
+}
+
+/// A packet of any log as bytes.
+pub fn packet_of<B: FixedBody>(log: u32, sender: Sender, flags: u8, body: &B, tail: &[&[u8]]) -> Vec<u8> {
     let mut bytes = vec![0; 1472];
     let layout = Layout { packet: 1472, cluster: 5 };
-    let length = wire::seal(&mut bytes, layout, sender, Stamp { flags, ..Stamp::default() }, body, tail);
+    let length = wire::seal(&mut bytes, layout, sender, Stamp { sequence: 0, log, flags }, body, tail);
     bytes.truncate(length);
     bytes
 }
 
 /// A batch of one entry of client 1.
 pub fn batch(number: u64, text: &str) -> Vec<u8> {
-    let mut bytes = EntryHeader::new(1, 1, number, text.len()).as_bytes().to_vec();
+    batch_of(1, number, text)
+}
+
+/// The same of any start of client 1.
+pub fn batch_of(incarnation: u64, number: u64, text: &str) -> Vec<u8> {
+    let mut bytes = EntryHeader::new(1, incarnation, number, text.len()).as_bytes().to_vec();
     bytes.extend_from_slice(text.as_bytes());
     bytes
 }
@@ -97,8 +107,8 @@ pub fn seen(bytes: &[u8], check: impl FnOnce(&Packet<'_>) -> Checked) -> Checked
 }
 
 /// Shows packets to the whole checker, each from the life that is its sender's incarnation.
-pub fn told(checker: &mut Checker, streams: &mut [Stream], bytes: &[u8]) -> Checked {
-    seen(bytes, |packet| checker.sent(packet, packet.sender.incarnation, streams))
+pub fn told(checker: &mut Checker, streams: &[Stream], bytes: &[u8]) -> Checked {
+    seen(bytes, |packet| checker.sent(packet, packet.sender.incarnation, None, streams))
 }
 
 /// The rule that is broken.

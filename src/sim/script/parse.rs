@@ -1,6 +1,6 @@
 //! From words to meaning.
 
-use super::{Expectation, Input, Moment, One, Sentence, Turn};
+use super::{Crash, DiskFate, DiskTrouble, Expectation, Input, Moment, One, Sentence, Turn};
 use crate::protocol::Nanos;
 use crate::sim::network::{Cut, Who};
 use crate::sim::stream::Shape;
@@ -13,19 +13,30 @@ pub(super) fn sentence(words: &[&str]) -> Understood<Sentence> {
     Ok(match words {
         ["after", time, rest @ ..] => Sentence::After(duration(time)?, Box::new(sentence(rest)?)),
         ["wait", time] => Sentence::Wait(duration(time)?),
+        ["within", "what", "is", "claimed"] => Sentence::WithinClaims,
+        ["beyond", "what", "is", "claimed"] => Sentence::BeyondClaims,
         ["expect", rest @ ..] => Sentence::Expect(expectation(rest)?),
         ["start", "another", rest @ ..] => Sentence::Start { one: one(rest)?, another: true },
         ["start", rest @ ..] => Sentence::Start { one: one(rest)?, another: false },
-        ["restart", rest @ ..] => Sentence::Restart(one(rest)?),
-        ["crash", rest @ .., "before", "sending"] => Sentence::Crash(who(rest)?, Moment::Acted),
-        ["crash", rest @ .., "while", "sending"] => Sentence::Crash(who(rest)?, Moment::Sending),
-        ["crash", rest @ ..] => Sentence::Crash(who(rest)?, Moment::Now),
+        ["revive", rest @ ..] => with_disk(rest).map(|(one, fate)| Sentence::Revive(one, fate))?,
+        ["restart", rest @ ..] => with_disk(rest).map(|(one, fate)| Sentence::Restart(one, fate))?,
+        ["crash", rest @ ..] => Sentence::Crash(crash(rest, false)?),
+        ["cut", "the", "power", "of", rest @ ..] => Sentence::Crash(crash(rest, true)?),
+        ["disk", "of", rest @ ..] => disk(rest)?,
+        ["segments", "of", size, "KiB"] => {
+            let kib = number(size)?;
+            if !(16..=65_536).contains(&kib) {
+                return Err("segments have 16 to 65536 KiB".into());
+            }
+            Sentence::SegmentLength(kib * 1024)
+        }
         ["pause", rest @ .., "for", time] => Sentence::Pause(who(rest)?, duration(time)?),
         ["packets", "of", bytes, "bytes"] => Sentence::PacketLength(packet(bytes)?),
         ["clocks", "drift", most] => Sentence::ClocksDrift(at_most(90, percent(most)?)?),
         ["timers", "late", "by", time] => Sentence::TimersLate(duration(time)?),
         ["heal"] => Sentence::Heal,
         ["calm"] => Sentence::Calm,
+        ["group", group, "is", "deaf"] => Sentence::Cut(Cut { group: Some(role(group)?), ..Cut::default() }),
         [rest @ .., "has" | "have", size, "KiB"] => {
             Sentence::Space(who(rest)?, at_most(1 << 21, number(size)?)? as u32 * 1024)
         }
@@ -36,6 +47,10 @@ pub(super) fn sentence(words: &[&str]) -> Understood<Sentence> {
             let client = id(client)?;
             Sentence::Submit { first: client, last: client, input: input(rest)? }
         }
+        [count, "durable", "acceptors" | "acceptor"] => {
+            let count = at_most(crate::limits::ACCEPTORS_MAX as u64, number(count)?)? as u16;
+            Sentence::Acceptors { count: at_least_one(count)?, absent: Vec::new(), durable: true }
+        }
         [count, "acceptors" | "acceptor", rest @ ..] => {
             let absent = match rest {
                 [] => Vec::new(),
@@ -43,7 +58,7 @@ pub(super) fn sentence(words: &[&str]) -> Understood<Sentence> {
                 _ => return Err(unknown(words)),
             };
             let count = at_most(crate::limits::ACCEPTORS_MAX as u64, number(count)?)? as u16;
-            Sentence::Acceptors { count: at_least_one(count)?, absent }
+            Sentence::Acceptors { count: at_least_one(count)?, absent, durable: false }
         }
         _ => match weather(words)? {
             Some(turn) => Sentence::Weather(turn),
@@ -56,6 +71,41 @@ pub(super) fn sentence(words: &[&str]) -> Understood<Sentence> {
             },
         },
     })
+}
+
+/// `acceptor 2`, `acceptor 2 with an empty disk`
+fn with_disk(words: &[&str]) -> Understood<(One, DiskFate)> {
+    let (who, fate) = match words {
+        [who @ .., "with", "the", "same", "disk"] => (who, DiskFate::Same),
+        [who @ .., "with", "an", "empty", "disk"] => (who, DiskFate::Empty),
+        [who @ .., "with", "an", "older", "disk"] => (who, DiskFate::Older),
+        [who @ .., "with", bits, "flipped", "bits" | "bit"] => (who, DiskFate::Rotten(number(bits)?)),
+        who => (who, DiskFate::Same),
+    };
+    Ok((one(who)?, fate))
+}
+
+/// `acceptors`, `acceptor 2 before syncing`
+fn crash(words: &[&str], power: bool) -> Understood<Crash> {
+    let (words, moment) = match words {
+        [rest @ .., "before", "writing"] => (rest, Moment::BeforeWriting),
+        [rest @ .., "before", "syncing"] => (rest, Moment::BeforeSyncing),
+        [rest @ .., "before", "sending"] => (rest, Moment::BeforeSending),
+        [rest @ .., "while", "sending"] => (rest, Moment::WhileSending),
+        rest => (rest, Moment::Now),
+    };
+    Ok(Crash { who: who(words)?, moment, power })
+}
+
+fn disk(words: &[&str]) -> Understood<Sentence> {
+    let (rest, trouble) = match words {
+        [rest @ .., "fails"] => (rest, DiskTrouble::Fails),
+        [rest @ .., "is", "full"] => (rest, DiskTrouble::Full(true)),
+        [rest @ .., "has", "space"] => (rest, DiskTrouble::Full(false)),
+        [rest @ .., "takes", time] => (rest, DiskTrouble::Slow(duration(time)?)),
+        _ => return Err(unknown(words)),
+    };
+    Ok(Sentence::Disk(who(rest)?, trouble))
 }
 
 fn weather(words: &[&str]) -> Understood<Option<Turn>> {
@@ -80,7 +130,6 @@ fn weather(words: &[&str]) -> Understood<Option<Turn>> {
 fn network(words: &[&str]) -> Understood<Option<Sentence>> {
     let cut = match words {
         ["nobody", "hears", rest @ ..] => Cut { from: Some(who(rest)?), ..Cut::default() },
-        ["group", group, "is", "deaf"] => Cut { group: Some(role(group)?), ..Cut::default() },
         [some @ .., "is" | "are", "cut", "off"] => {
             return several(some).map(|some| Some(Sentence::CutOff(some)));
         }
@@ -130,8 +179,10 @@ fn expectation(words: &[&str]) -> Understood<Expectation> {
         ["all", "delivered", "within", time] => Expectation::AllDelivered { within: duration(time)? },
         ["nothing", "delivered"] => Expectation::NothingDelivered,
         ["one", "leader", "within", time] => Expectation::OneLeader { within: duration(time)? },
+        ["ballots", "still", "for", time, "within", within] => {
+            Expectation::BallotsStill { time: duration(time)?, within: duration(within)? }
+        }
         ["acceptors", "whole", "within", time] => Expectation::Whole { within: duration(time)? },
-        ["ballots", "still", "for", time] => Expectation::BallotsStill { time: duration(time)? },
         ["proposer", proposer, "leads", "within", time] => {
             Expectation::Leads { proposer: id(proposer)?, within: duration(time)? }
         }
@@ -285,8 +336,24 @@ mod tests {
             parse("after 20ms crash acceptor 2 while sending"),
             Sentence::After(
                 20_000_000,
-                Box::new(Sentence::Crash(process(Role::Acceptor, 2), Moment::Sending))
+                Box::new(Sentence::Crash(Crash {
+                    who: process(Role::Acceptor, 2),
+                    moment: Moment::WhileSending,
+                    power: false
+                }))
             )
+        );
+        assert_eq!(
+            parse("cut the power of acceptors before syncing"),
+            Sentence::Crash(Crash {
+                who: Who { role: Role::Acceptor, id: None },
+                moment: Moment::BeforeSyncing,
+                power: true
+            })
+        );
+        assert_eq!(
+            parse("restart acceptor 2 with 3 flipped bits"),
+            Sentence::Restart((Role::Acceptor, 2), DiskFate::Rotten(3))
         );
         let shape = Shape::Named { bytes: 700 };
         let input = Input { values: 10, shape, per_second: Some(50) };

@@ -1,0 +1,312 @@
+//! A disk that does what real ones do at their worst.
+
+use super::chance::Chance;
+use crate::journal::{Medium, SECTOR, Source};
+use crate::protocol::Nanos;
+use std::collections::BTreeMap;
+use std::io;
+
+/// What a write that was not synced has overwritten.
+#[derive(Clone, Copy, Debug)]
+struct Overwritten {
+    segment: u64,
+    at: usize,
+    length: usize,
+    /// Where in [`Disk::before`] the bytes are.
+    before: usize,
+    /// A sync of it failed: the kernel has forgotten that it was to be written, whatever a later sync says
+    /// (Rebello et al., *Can applications recover from fsync failures?*, 2020).
+    forgotten: bool,
+}
+
+/// Bytes that were made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Synced {
+    pub segment: u64,
+    pub at: u64,
+    pub length: u64,
+}
+
+/// An acceptor's disk. It outlives the processes that write to it.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    segment_len: u64,
+    /// As they are read, whether synced or not.
+    segments: BTreeMap<u64, Vec<u8>>,
+    unsynced: Vec<Overwritten>,
+    /// What stood where something was written and not synced.
+    before: Vec<u8>,
+    /// What segments that are not needed any more held, with their numbers: others are made of their space.
+    stale: Vec<(u64, Vec<u8>)>,
+    /// What was made durable since this was last asked.
+    synced: Vec<Synced>,
+    /// There is no space for another segment.
+    pub full: bool,
+    /// Writes and syncs that succeed before one fails, once; `None`: all.
+    pub fails_after: Option<u64>,
+    /// What a sync takes.
+    pub slow: Nanos,
+    /// What the syncs took since this was last asked.
+    took: Nanos,
+}
+
+impl Disk {
+    /// An empty one, with segments of so many bytes.
+    pub fn new(segment_len: u64) -> Disk {
+        assert!(segment_len.is_multiple_of(SECTOR as u64));
+        Disk {
+            segment_len,
+            segments: BTreeMap::new(),
+            unsynced: Vec::new(),
+            before: Vec::new(),
+            stale: Vec::new(),
+            synced: Vec::new(),
+            full: false,
+            fails_after: None,
+            slow: 0,
+            took: 0,
+        }
+    }
+
+    /// Whether nothing was ever written to it.
+    pub fn is_empty(&self) -> bool {
+        self.segments.is_empty()
+    }
+
+    /// What was made durable since this was last asked: where, and the bytes.
+    pub fn take_synced(&mut self, mut each: impl FnMut(Synced, &[u8])) {
+        for synced in self.synced.drain(..) {
+            if let Some(bytes) = self.segments.get(&synced.segment) {
+                each(synced, &bytes[synced.at as usize..][..synced.length as usize]);
+            }
+        }
+    }
+
+    /// The time that syncs took since this was last asked.
+    pub fn take_time(&mut self) -> Nanos {
+        core::mem::take(&mut self.took)
+    }
+
+    /// The power goes: of what was written and not synced, each sector is as it was, or as it was to be.
+    pub fn lose_power(&mut self, chance: &mut Chance) {
+        // All, none, or any mixture.
+        let survives = chance.pick(&[0, 20, 50, 80, 100]);
+        for overwritten in self.unsynced.drain(..).rev() {
+            let Overwritten { segment, at, length, before, forgotten } = overwritten;
+            let Some(bytes) = self.segments.get_mut(&segment) else { continue };
+            for sector in (at..at + length).step_by(SECTOR) {
+                if forgotten || !chance.percent(survives) {
+                    let end = (sector + SECTOR).min(at + length);
+                    let old = before + sector - at..before + end - at;
+                    bytes[sector..end].copy_from_slice(&self.before[old]);
+                }
+            }
+        }
+        self.before.clear();
+        self.fails_after = None;
+    }
+
+    /// Bits of sectors that were written turn over.
+    pub fn rot(&mut self, bits: u64, chance: &mut Chance) {
+        let numbers: Vec<u64> = self.segments.keys().copied().collect();
+        for _ in 0..bits {
+            if numbers.is_empty() {
+                return;
+            }
+            let number = chance.pick(&numbers);
+            let bytes = self.segments.get_mut(&number).expect("one of the segments");
+            let used = bytes.iter().rposition(|byte| *byte != 0).map_or(1, |last| last + 1);
+            bytes[chance.below(used as u64) as usize] ^= 1 << chance.below(8);
+        }
+    }
+
+    /// An empty disk in its place, of the same space.
+    pub fn replaced(&self) -> Disk {
+        let stale = self.segments.iter().map(|(number, bytes)| (*number, bytes.clone())).collect();
+        Disk { slow: self.slow, stale, ..Disk::new(self.segment_len) }
+    }
+
+    /// Counts an operation, or fails it.
+    fn operate(&mut self) -> io::Result<()> {
+        match &mut self.fails_after {
+            Some(0) => {
+                self.fails_after = None;
+                return Err(io::Error::other("the disk fails"));
+            }
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        Ok(())
+    }
+}
+
+impl Source for Disk {
+    fn segments(&mut self) -> io::Result<Vec<u64>> {
+        Ok(self.segments.keys().copied().collect())
+    }
+
+    fn read(&mut self, segment: u64) -> io::Result<Vec<u8>> {
+        self.segments.get(&segment).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+impl Medium for Disk {
+    fn segment_len(&self) -> u64 {
+        self.segment_len
+    }
+
+    fn prepare(&mut self, segment: u64) -> bool {
+        self.segments.contains_key(&segment) || !self.full
+    }
+
+    fn create(&mut self, segment: u64) -> io::Result<bool> {
+        if self.segments.contains_key(&segment) {
+            return Ok(true);
+        }
+        if self.full {
+            return Ok(false);
+        }
+        // Never what a segment of this number held.
+        let at = self.stale.iter().position(|(number, _)| *number != segment);
+        let mut bytes = at.map(|at| self.stale.swap_remove(at).1).unwrap_or_default();
+        bytes.resize(self.segment_len as usize, 0);
+        self.segments.insert(segment, bytes);
+        Ok(true)
+    }
+
+    /// A write that fails leaves the first half of its sectors.
+    fn write(&mut self, segment: u64, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let result = self.operate();
+        let at = offset as usize;
+        let length = if result.is_ok() { bytes.len() } else { bytes.len() / 2 / SECTOR * SECTOR };
+        let Some(there) = self.segments.get_mut(&segment) else { return Err(io::ErrorKind::NotFound.into()) };
+        self.unsynced.push(Overwritten { segment, at, length, before: self.before.len(), forgotten: false });
+        self.before.extend_from_slice(&there[at..at + length]);
+        there[at..at + length].copy_from_slice(&bytes[..length]);
+        result
+    }
+
+    fn sync(&mut self, segment: u64) -> io::Result<()> {
+        let result = self.operate();
+        self.took += self.slow;
+        if result.is_err() {
+            self.unsynced.iter_mut().for_each(|overwritten| overwritten.forgotten = true);
+            return result;
+        }
+        let synced = &mut self.synced;
+        self.unsynced.retain(|overwritten| {
+            let done = overwritten.segment == segment && !overwritten.forgotten;
+            if done {
+                let (at, length) = (overwritten.at as u64, overwritten.length as u64);
+                synced.push(Synced { segment, at, length });
+            }
+            !done
+        });
+        if self.unsynced.is_empty() {
+            self.before.clear();
+        }
+        Ok(())
+    }
+
+    fn set_aside(&mut self, below: u64) -> io::Result<()> {
+        self.operate()?;
+        let kept = self.segments.split_off(&below);
+        self.stale.extend(core::mem::replace(&mut self.segments, kept));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk with one segment of eight sectors, the first of which holds ones, durably.
+    fn disk() -> Disk {
+        let mut disk = Disk::new(8 * SECTOR as u64);
+        assert!(disk.create(1).unwrap());
+        disk.write(1, 0, &[1; SECTOR]).unwrap();
+        disk.sync(1).unwrap();
+        disk
+    }
+
+    #[test]
+    fn what_was_synced_survives_and_what_was_not_is_torn_by_the_sector() {
+        let mut seen = [0; 5];
+        for seed in 0..200 {
+            let (mut disk, mut chance) = (disk(), Chance::new(seed));
+            disk.write(1, SECTOR as u64, &[2; 4 * SECTOR]).unwrap();
+            assert_eq!(disk.read(1).unwrap()[SECTOR], 2, "a read sees what was written");
+            disk.lose_power(&mut chance);
+            let bytes = disk.read(1).unwrap();
+            assert!(bytes[..SECTOR].iter().all(|byte| *byte == 1));
+            let mut survived = 0;
+            for sector in bytes[SECTOR..5 * SECTOR].chunks(SECTOR) {
+                assert!(sector.iter().all(|byte| *byte == sector[0]), "a sector is written whole");
+                survived += usize::from(sector[0] == 2);
+            }
+            seen[survived] += 1;
+        }
+        assert!(seen.iter().all(|times| *times > 5), "{seen:?}");
+    }
+
+    #[test]
+    fn a_process_that_dies_loses_nothing_of_what_it_wrote() {
+        let mut disk = disk();
+        disk.write(1, SECTOR as u64, &[2; SECTOR]).unwrap();
+        disk.sync(1).unwrap();
+        disk.lose_power(&mut Chance::new(1));
+        assert_eq!(disk.read(1).unwrap()[SECTOR], 2);
+    }
+
+    #[test]
+    fn a_write_that_fails_is_half_there() {
+        let mut disk = disk();
+        disk.fails_after = Some(0);
+        assert!(disk.write(1, SECTOR as u64, &[2; 4 * SECTOR]).is_err());
+        let bytes = disk.read(1).unwrap();
+        assert_eq!((bytes[3 * SECTOR - 1], bytes[3 * SECTOR]), (2, 0));
+    }
+
+    #[test]
+    fn what_a_sync_failed_to_write_no_later_sync_writes() {
+        let mut disk = disk();
+        disk.take_synced(|_, _| ());
+        disk.write(1, SECTOR as u64, &[2; SECTOR]).unwrap();
+        disk.fails_after = Some(0);
+        assert!(disk.sync(1).is_err() && disk.sync(1).is_ok());
+        disk.take_synced(|synced, _| panic!("{synced:?}"));
+        disk.lose_power(&mut Chance::new(1));
+        assert_eq!(disk.read(1).unwrap()[SECTOR], 0);
+    }
+
+    #[test]
+    fn what_is_durable_is_told_once() {
+        let mut disk = disk();
+        let mut told = Vec::new();
+        disk.take_synced(|synced, bytes| told.push((synced, bytes.len())));
+        disk.take_synced(|synced, bytes| told.push((synced, bytes.len())));
+        let length = SECTOR as u64;
+        assert_eq!(told, [(Synced { segment: 1, at: 0, length }, SECTOR)]);
+    }
+
+    #[test]
+    fn a_full_disk_makes_no_segment_and_a_used_one_makes_them_of_what_was_there() {
+        let mut disk = disk();
+        disk.full = true;
+        assert!(!disk.prepare(2) && !disk.create(2).unwrap() && disk.create(1).unwrap());
+        disk.full = false;
+        disk.set_aside(2).unwrap();
+        assert!(disk.is_empty() && disk.create(1).unwrap() && disk.create(2).unwrap());
+        assert_eq!((disk.read(1).unwrap()[0], disk.read(2).unwrap()[0]), (0, 1), "never its own past");
+        assert_eq!(disk.replaced().stale.len(), 2);
+    }
+
+    #[test]
+    fn a_slow_disk_says_what_its_syncs_took() {
+        let mut disk = disk();
+        disk.slow = 7;
+        disk.sync(1).unwrap();
+        disk.sync(1).unwrap();
+        assert_eq!((disk.take_time(), disk.take_time()), (14, 0));
+    }
+}

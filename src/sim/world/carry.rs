@@ -1,0 +1,142 @@
+//! The network: from a sender to all who listen.
+
+use super::World;
+use super::turn::Origin;
+use crate::protocol::To;
+use crate::sim::check::durable::Shadow;
+use crate::sim::failure::{Failure, hold};
+use crate::sim::network::{Hop, damage};
+use crate::sim::node::{self, listens_to};
+use crate::sim::packets::PacketId;
+use crate::sim::queue::What;
+use wire::{Kind, Packet, Role};
+
+/// Packets of the past that may come back.
+const PAST: usize = 512;
+
+/// A packet of the past, and how it went out.
+#[derive(Clone, Copy)]
+pub(super) struct Old {
+    origin: Origin,
+    to: To,
+    kind: Kind,
+    packet: PacketId,
+}
+
+impl World {
+    /// A process sends. `durable`: what its disk holds, if it keeps one.
+    pub(super) fn send(
+        &mut self,
+        origin: Origin,
+        to: To,
+        bytes: &[u8],
+        durable: Option<&Shadow>,
+    ) -> Result<(), Failure> {
+        let me = origin.me;
+        let packet = match Packet::parse(bytes) {
+            Ok(packet) => packet,
+            Err(refusal) => {
+                hold!(false, Bytes, "{me} sends what nobody reads: {refusal}");
+                return Ok(());
+            }
+        };
+        self.counts.sent[packet.kind as usize] += 1;
+        let tag = u64::from_le_bytes(packet.header.tag[..8].try_into().expect("8 of 16 bytes"));
+        self.digest = (self.digest ^ tag ^ self.now).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+        self.checker.sent(&packet, origin.life, durable, &self.streams)?;
+        let id = self.packets.put(bytes);
+        let sent = Old { origin, to, kind: packet.kind, packet: id };
+        let told = self.story.is_told().then(|| format!("{packet} →"));
+        self.carry(&sent, told);
+        self.remember(sent);
+        if self.chance.percent(self.network.weather.replayed) {
+            let at = self.chance.below(self.past.len() as u64) as usize;
+            let old = self.past[at];
+            let told = self.story.is_told().then(|| "    an old packet comes again:".to_owned());
+            self.carry(&old, told);
+        }
+        Ok(())
+    }
+
+    /// Keeps some packets of the past. Takes over the hold of the packet.
+    fn remember(&mut self, sent: Old) {
+        if self.past.len() < PAST {
+            self.past.push(sent);
+        } else if self.chance.once_in(16) {
+            let at = self.chance.below(PAST as u64) as usize;
+            let forgotten = core::mem::replace(&mut self.past[at], sent);
+            self.packets.release(forgotten.packet);
+        } else {
+            self.packets.release(sent.packet);
+        }
+    }
+
+    /// Carries a packet to all who listen. `told`: the beginning of a line of the story.
+    fn carry(&mut self, sent: &Old, mut told: Option<String>) {
+        match sent.to {
+            To::Peer(address) => {
+                let start = node::start_at(address);
+                if let Some(Some(node)) = self.nodes.get(start) {
+                    let socket = listens_to(node.me.role).len();
+                    self.carry_to(sent, start, socket, None, told.as_mut());
+                }
+            }
+            To::Group(group) => {
+                for at in 0..self.listeners[group as usize - 1].len() {
+                    let (start, socket) = self.listeners[group as usize - 1][at];
+                    self.carry_to(sent, start.into(), socket.into(), Some(group), told.as_mut());
+                }
+            }
+        }
+        if let Some(line) = told {
+            self.tell(format_args!("{line}"));
+        }
+    }
+
+    fn carry_to(
+        &mut self,
+        sent: &Old,
+        start: usize,
+        socket: usize,
+        group: Option<Role>,
+        told: Option<&mut String>,
+    ) {
+        let Some(node) = &self.nodes[start] else { return };
+        if start == sent.origin.start {
+            return;
+        }
+        let link = (sent.origin.place, node.place);
+        let hop = Hop { from: sent.origin.me, to: node.me, kind: sent.kind, group, link };
+        let passes = self.network.passes(&hop);
+        let fate = if passes { self.network.fate(&mut self.chance, link) } else { Default::default() };
+        if let Some(told) = told {
+            use core::fmt::Write;
+            let copies = fate.copies.iter().flatten().count();
+            let how = match copies {
+                _ if !passes => " (cut)",
+                0 => " (lost)",
+                _ if fate.damaged => " (damaged)",
+                2 => " (twice)",
+                _ => "",
+            };
+            // Writing to a string cannot fail.
+            let _ = write!(told, " {}{how}", node.me);
+        }
+        let from = sent.origin.start as u16;
+        for (copy, delay) in fate.copies.into_iter().flatten().enumerate() {
+            let packet = if fate.damaged && copy == 0 { self.damaged(sent.packet) } else { sent.packet };
+            if packet == sent.packet {
+                self.packets.hold(packet);
+            }
+            self.queue.push(self.now + delay, start, What::Arrive { packet, from, socket: socket as u8 });
+        }
+    }
+
+    /// A damaged copy of a packet.
+    fn damaged(&mut self, packet: PacketId) -> PacketId {
+        self.scratch.clear();
+        self.scratch.extend_from_slice(self.packets.bytes(packet));
+        damage(&mut self.chance, &mut self.scratch);
+        self.packets.put_damaged(&self.scratch)
+    }
+}
