@@ -65,6 +65,7 @@ impl World {
             Sentence::Space(who, space) => self.spaces.push((*who, *space)),
             Sentence::PacketLength(bytes) => self.packet_length = *bytes,
             Sentence::ClocksDrift(percent) => self.drift = *percent,
+            Sentence::ClocksSetBack => self.set_back = true,
             Sentence::TimersLate(time) => self.late = *time,
             Sentence::Weather(turn) => self.turns(*turn),
             Sentence::Cut(cut) => self.network.cuts.push(*cut),

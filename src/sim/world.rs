@@ -81,6 +81,7 @@ pub struct World {
     pub(super) packet_length: usize,
     /// How wrong the clocks of those are who start from now on, percent.
     pub(super) drift: u64,
+    pub(super) set_back: bool,
     /// How late timers may wake a process.
     pub(super) late: Nanos,
     /// Who crashes in the course of its next turn that sends something.
@@ -116,6 +117,7 @@ impl World {
             spaces: Vec::new(),
             packet_length: 1472,
             drift: 0,
+            set_back: false,
             late: 0,
             doomed: Vec::new(),
             queue: Queue::default(),
@@ -198,7 +200,12 @@ impl World {
         }
         let start = self.nodes.len();
         let reused = planted(Bug::BallotReused) && role == Role::Proposer;
-        let incarnation = if reused { u64::from(id) } else { incarnation(start) };
+        let set_back = self.set_back && role == Role::Acceptor;
+        let incarnation = match start {
+            _ if reused => u64::from(id),
+            start if set_back => incarnation(start).saturating_sub((2 * start as u64) << 22),
+            start => incarnation(start),
+        };
         let me = Sender { role, id, incarnation };
         let space = self.spaces.iter().rev().find(|(who, _)| who.is(me)).map_or(SPACE, |(_, space)| *space);
         if u64::from(space) < self.packet_length as u64 + PACKET_COST {
