@@ -276,6 +276,19 @@ fn a_log_that_a_majority_founded_outlives_one_that_a_single_acceptor_founded() {
     });
 }
 
+/// A second process of its id, and one that lost its memory and hears no help, found a log together: who followed
+/// the former one ends, and the majority that remembers it serves whoever comes.
+#[test]
+fn an_acceptor_that_remembers_is_not_talked_out_of_it_by_the_members_of_another_log() {
+    sweep(5, |_| {
+        "3 acceptors; 1 proposer; 1 learner; client 1 submits 10 values; expect all delivered within 2s; expect acceptors whole within 5s; \
+         acceptor 1 hears no helped; acceptor 2 hears no acceptor 2; acceptor 3 hears no acceptor 2; restart acceptor 1; \
+         start another acceptor 2; wait 200ms; acceptor 2 hears again; wait 5s; expect acceptor 2 ended; heal; start proposer 2; start learner 2; \
+         client 2 submits 10 values; expect all delivered within 20s"
+            .into()
+    });
+}
+
 #[test]
 fn a_cluster_that_starts_while_most_packets_are_lost_comes_to_one_log() {
     sweep(80, |seed| {

@@ -551,7 +551,13 @@ impl Acceptor {
             return !self.is_member() || (log != self.rejoin.log() && (log != 0 || bound(packet.kind)));
         }
         let latest = self.rejoin.heard(now, packet);
-        if !latest && !matches!(packet.body, Body::Join(_)) {
+        // One that needs a larger life must be told; and whose help counts the helpers' own word tells.
+        let counts = match packet.body {
+            Body::Join(_) => true,
+            Body::Helped(..) => !self.is_member(),
+            _ => false,
+        };
+        if !latest && !counts {
             return true;
         }
         if planted(Bug::EmptyDiskVotes) && !self.is_member() && packet.header.log.get() != 0 {
@@ -572,7 +578,9 @@ impl Acceptor {
             }
             Body::Helped(body, told) => {
                 if self.is_member() {
-                    if self.rejoin.announced(packet, body, told) {
+                    // Whoever began anew in another log has not done so in ours.
+                    let ours = packet.header.log.get() == self.rejoin.log();
+                    if ours && self.rejoin.announced(packet, body, told) {
                         self.begin(now, out); // others have noted down a later life of ours
                     }
                 } else if let Some(joined) = self.rejoin.helped(packet, body, told) {
