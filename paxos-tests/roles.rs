@@ -264,6 +264,72 @@ fn of_five_acceptors_two_lose_their_memory_at_once() {
     });
 }
 
+/// Two of three found a log that the third does not hear of; it founds one of its own. A member of the first
+/// that has accepted nothing yet must not take the third for a reason to begin anew: its log may live.
+#[test]
+fn a_log_that_a_majority_founded_outlives_one_that_a_single_acceptor_founded() {
+    sweep(10, |_| {
+        "acceptor 2 hears no acceptor 1; acceptor 3 hears no acceptor 1; 3 acceptors; wait 1s; heal; acceptor 1 hears no acceptors; \
+         acceptor 2 hears no 2a; 1 proposer; 1 learner; client 1 submits 10 values; wait 5s; heal; expect all delivered within 30s; \
+         expect acceptors whole within 30s"
+            .into()
+    });
+}
+
+/// A second process of its id, and one that lost its memory and hears no help, found a log together: who followed
+/// the former one ends, and the majority that remembers it serves whoever comes.
+#[test]
+fn an_acceptor_that_remembers_is_not_talked_out_of_it_by_the_members_of_another_log() {
+    sweep(5, |_| {
+        "3 acceptors; 1 proposer; 1 learner; client 1 submits 10 values; expect all delivered within 2s; expect acceptors whole within 5s; \
+         acceptor 1 hears no helped; acceptor 2 hears no acceptor 2; acceptor 3 hears no acceptor 2; restart acceptor 1; \
+         start another acceptor 2; wait 200ms; acceptor 2 hears again; wait 5s; expect acceptor 2 ended; heal; start proposer 2; start learner 2; \
+         client 2 submits 10 values; expect all delivered within 20s"
+            .into()
+    });
+}
+
+#[test]
+fn a_cluster_that_starts_while_most_packets_are_lost_comes_to_one_log() {
+    sweep(80, |seed| {
+        format!(
+            "lose {}%; {} acceptors; 2 proposers; 1 learner; client 1 submits 10 values; wait 10s; lose 10%; \
+             expect all delivered within 60s; expect acceptors whole within 60s",
+            [50, 70][seed as usize % 2],
+            [3, 5, 5, 5][seed as usize % 4],
+        )
+    });
+}
+
+#[test]
+fn an_acceptor_whose_clock_was_set_back_comes_back() {
+    sweep(5, |_| {
+        "3 acceptors; 2 proposers; 2 learners; client 1 submits 100 values; expect all delivered within 2s; clocks are set back; \
+         restart acceptor 2; expect acceptors whole within 5s; restart acceptor 3; expect acceptors whole within 5s; \
+         restart acceptor 2; expect acceptors whole within 5s; crash acceptor 1; client 2 submits 100 values; \
+         expect all delivered within 20s"
+            .into()
+    });
+}
+
+/// Its earlier start was heard, but joined nothing.
+#[test]
+fn acceptors_found_a_log_with_one_whose_clock_was_set_back() {
+    run("3 acceptors without 1; wait 200ms; crash acceptor 3; \
+         clocks are set back; start acceptor 3; expect acceptors whole within 5s; \
+         1 proposer; 1 learner; client 1 submits 10 values; expect all delivered within 5s");
+}
+
+/// All that a blind acceptor may have forgotten is decided, and the one acceptor that sees holds it.
+#[test]
+fn a_new_leader_learns_from_the_one_acceptor_that_sees_what_the_blind_one_must_know() {
+    run(
+        "3 acceptors; 1 proposer; 1 learner; client 1 submits 100 values; expect all delivered within 2s; wait 5s; \
+         acceptor 3 hears no value; restart acceptor 3; wait 2s; crash proposer 1; crash acceptor 1; wait 1s; heal; \
+         start proposer 1; client 2 submits 10 values; expect all delivered within 30s",
+    );
+}
+
 /// The others cannot tell it from one that was outvoted while they were away.
 #[test]
 fn one_acceptor_that_remembers_is_not_outvoted_by_two_that_do_not() {

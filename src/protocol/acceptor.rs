@@ -363,6 +363,14 @@ impl Acceptor {
             out.notice(Notice::Sees { until: self.complete });
         }
         self.sees = sees;
+        // It must see after another start too, or those that lose their memory then find no majority that does.
+        let until = self.rejoin.blind_until();
+        if self.written_until < until
+            && until <= self.complete
+            && let Some(journal) = out.journal()
+        {
+            journal.mark();
+        }
     }
 
     /// A batch that some process knew decided. It is no vote: it is stored to be handed on.
@@ -492,7 +500,14 @@ impl Acceptor {
 
     /// A blank acceptor asks for help.
     fn join_heard(&mut self, from: SocketAddrV4, packet: &Packet<'_>, join: &Join, out: &mut Outbox) {
-        if !self.is_member() || self.rejoin.tell_founder(packet, join, out) {
+        if !self.is_member() {
+            // No help comes from here, but the news that it needs a larger life.
+            if let Some(later) = self.rejoin.later(packet, join) {
+                self.announce(To::Peer(from), (later, 0), self.promised, out);
+            }
+            return;
+        }
+        if self.rejoin.tell_founder(packet, join, out) {
             return;
         }
         let Some((joiner, ballot, new)) = self.rejoin.help(packet, join, self.promised) else { return };
@@ -536,7 +551,14 @@ impl Acceptor {
             }
             return !self.is_member() || (log != self.rejoin.log() && (log != 0 || bound(packet.kind)));
         }
-        if !self.rejoin.heard(now, packet) {
+        let latest = self.rejoin.heard(now, packet);
+        // One that needs a larger life must be told; and whose help counts the helpers' own word tells.
+        let counts = match packet.body {
+            Body::Join(_) => true,
+            Body::Helped(..) => !self.is_member(),
+            _ => false,
+        };
+        if !latest && !counts {
             return true;
         }
         if planted(Bug::EmptyDiskVotes) && !self.is_member() && packet.header.log.get() != 0 {
@@ -545,7 +567,9 @@ impl Acceptor {
         }
         match packet.body {
             Body::Join(join) => {
-                self.rejoin.heard_blank(now, packet, join);
+                if latest {
+                    self.rejoin.heard_blank(now, packet, join);
+                }
                 self.join_heard(from, packet, join, out);
             }
             Body::Found(_, members) => {
@@ -555,7 +579,9 @@ impl Acceptor {
             }
             Body::Helped(body, told) => {
                 if self.is_member() {
-                    if self.rejoin.announced(packet, body, told) {
+                    // Whoever began anew in another log has not done so in ours.
+                    let ours = packet.header.log.get() == self.rejoin.log();
+                    if ours && self.rejoin.announced(packet, body, told) {
                         self.begin(now, out); // others have noted down a later life of ours
                     }
                 } else if let Some(joined) = self.rejoin.helped(packet, body, told) {

@@ -24,13 +24,13 @@ pub enum Belongs {
 pub struct Lineage {
     log: u32,
     acceptors: Acceptors,
-    /// By acceptor: its latest start that was heard, and the log that it follows.
-    heard: [(u64, u32); ACCEPTORS_MAX],
+    /// By acceptor: its latest packet that was heard, by start and number, and the log that it follows.
+    heard: [((u64, u64), u32); ACCEPTORS_MAX],
 }
 
 impl Lineage {
     pub fn new(acceptors: &Acceptors) -> Lineage {
-        Lineage { log: 0, acceptors: acceptors.clone(), heard: [(0, 0); ACCEPTORS_MAX] }
+        Lineage { log: 0, acceptors: acceptors.clone(), heard: [((0, 0), 0); ACCEPTORS_MAX] }
     }
 
     /// The log that this process follows; 0 while it knows of none.
@@ -49,11 +49,13 @@ impl Lineage {
         if log == 0 {
             return if bound(packet.kind) { Belongs::Elsewhere } else { Belongs::Here };
         }
+        // One start may have left a log that came to nothing for another: its packets tell in which order.
+        let stamp = (packet.sender.incarnation, packet.header.sequence());
         if packet.sender.role == Role::Acceptor
             && let Some(at) = self.acceptors.index(packet.sender.id)
-            && packet.sender.incarnation >= self.heard[at].0
+            && stamp >= self.heard[at].0
         {
-            self.heard[at] = (packet.sender.incarnation, log);
+            self.heard[at] = (stamp, log);
         }
         if self.log == 0 && (packet.sender.role == Role::Acceptor || bound(packet.kind)) {
             self.log = log;
@@ -81,15 +83,19 @@ mod tests {
     use super::*;
     use wire::{FixedBody, Hello, Layout, Nack, PACKET_MAX, Sender, Stamp};
 
-    fn hears<B: FixedBody>(
+    fn hears<B: FixedBody>(lineage: &mut Lineage, sender: (Role, u16, u64), log: u32, body: &B) -> Belongs {
+        hears_number(lineage, sender, (0, log), body)
+    }
+
+    fn hears_number<B: FixedBody>(
         lineage: &mut Lineage,
         (role, id, incarnation): (Role, u16, u64),
-        log: u32,
+        (sequence, log): (u64, u32),
         body: &B,
     ) -> Belongs {
         let mut buffer = [0; PACKET_MAX];
         let layout = Layout { packet: 1472, cluster: 5 };
-        let stamp = Stamp { sequence: 0, log, flags: 0 };
+        let stamp = Stamp { sequence, log, flags: 0 };
         let length = wire::seal(&mut buffer, layout, Sender { role, id, incarnation }, stamp, body, &[]);
         lineage.judge(&Packet::parse(&buffer[..length]).expect("it was just made"))
     }
@@ -136,6 +142,18 @@ mod tests {
         }
         for id in [1, 2, 3] {
             assert_eq!(acceptor(&mut lineage, id, 5, 6), Belongs::Elsewhere);
+        }
+    }
+
+    #[test]
+    fn old_packets_of_a_log_that_the_same_starts_left_move_nobody() {
+        let mut lineage = lineage();
+        for id in [1, 2, 3] {
+            hears_number(&mut lineage, (Role::Acceptor, id, 9), (20, 7), &nack());
+        }
+        for id in [1, 2, 3] {
+            let belongs = hears_number(&mut lineage, (Role::Acceptor, id, 9), (19, 6), &nack());
+            assert_eq!(belongs, Belongs::Elsewhere);
         }
     }
 }

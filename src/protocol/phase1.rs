@@ -122,6 +122,11 @@ impl Phase1 {
         known.filter(|answer| counts(*answer)).count() >= self.majority
     }
 
+    /// Whether an answer would count if its acceptor knew more of what is decided.
+    pub fn blinded(&self) -> bool {
+        self.answers.iter().flatten().any(|answer| answer.blind_until > self.from)
+    }
+
     /// How far the log is known decided, and stored, by the acceptor that knows most; and where that one is.
     pub fn complete_until(&self) -> Option<(u64, SocketAddrV4)> {
         let answers = self.answers.iter().flatten();

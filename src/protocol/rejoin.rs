@@ -28,7 +28,7 @@ use super::random::Random;
 use super::{Nanos, Notice, Setup};
 use crate::journal::Standing;
 use crate::limits::{ACCEPTORS_MAX, MS};
-use wire::{Ballot, Found, Helped, Join, Member, Packet, Role, flags};
+use wire::{Ballot, Body, Found, Helped, Join, Member, Packet, Role, flags};
 use zerocopy::IntoBytes;
 use zerocopy::byteorder::big_endian::U64;
 
@@ -82,6 +82,8 @@ pub struct Rejoin {
     blind_until: u64,
     lives: Lives,
     // As a blank one:
+    /// The log that it was a member of last, and may be blind in.
+    former_log: u32,
     home: u32,
     asked: Ballot,
     ask_due: bool,
@@ -98,10 +100,14 @@ pub struct Rejoin {
     fences: [Ballot; ACCEPTORS_MAX],
     /// Who founded the log with us: one that did not hear of it is told again.
     founders: heapless::Vec<(u16, u64), ACCEPTORS_MAX>,
+    /// Since when it has looked as if nothing could come of our log.
+    stranded_since: Option<Nanos>,
     /// Acceptors that were heard in another log: which one, and when.
     elsewhere: [Option<(u32, Nanos)>; ACCEPTORS_MAX],
     /// The latest start of each that was heard.
     starts: [u64; ACCEPTORS_MAX],
+    /// The latest life in which each was heard as a member.
+    members: [u64; ACCEPTORS_MAX],
 }
 
 impl Rejoin {
@@ -127,6 +133,7 @@ impl Rejoin {
             log: standing.log,
             blind_until: standing.blind_until,
             lives: known,
+            former_log: 0,
             home: 0,
             asked: Ballot::ZERO,
             ask_due: false,
@@ -139,8 +146,10 @@ impl Rejoin {
             former,
             fences: [Ballot::ZERO; ACCEPTORS_MAX],
             founders: heapless::Vec::new(),
+            stranded_since: None,
             elsewhere: [None; ACCEPTORS_MAX],
             starts: [0; ACCEPTORS_MAX],
+            members: [0; ACCEPTORS_MAX],
             acceptors,
         }
     }
@@ -197,8 +206,12 @@ impl Rejoin {
         if self.life == 0 || self.log != 0 {
             self.next_life();
         }
+        if self.log != 0 {
+            self.former_log = self.log;
+        }
         (self.log, self.home) = (0, home);
         self.founders.clear();
+        self.stranded_since = None;
         self.blanks = [None; ACCEPTORS_MAX];
         self.elsewhere = [None; ACCEPTORS_MAX];
         (self.blank_since, self.member_heard, self.tries) = (now, None, 0);
@@ -247,16 +260,29 @@ impl Rejoin {
         }
     }
 
-    /// Another acceptor was heard. Returns whether it was in its latest start: what an earlier one still has
-    /// on the way says nothing of how things stand.
+    /// Another acceptor was heard. Returns whether it was as it is now: what it still has on the way from
+    /// before says nothing of how things stand. Its lives tell the order of its starts, for its clock may have
+    /// been set back; where a packet names none, the starts themselves do.
     pub fn heard(&mut self, now: Nanos, packet: &Packet<'_>) -> bool {
         let Some(at) = self.acceptors.index(packet.sender.id) else { return false };
         let (start, log) = (packet.sender.incarnation, packet.header.log.get());
-        if start < self.starts[at] {
+        let life = match packet.body {
+            Body::Join(join) => Some(join.life.get()),
+            Body::Helped(body, _) => Some(body.life.get()),
+            Body::Found(body, _) => Some(body.life.get()),
+            _ => None,
+        };
+        let blank = matches!(packet.body, Body::Join(_));
+        let old = match life {
+            Some(life) => self.lives.over(at, life) || blank && life <= self.members[at],
+            None => start < self.starts[at],
+        };
+        if old {
             return false;
         }
         self.starts[at] = start;
         if log != 0 {
+            self.members[at] = self.members[at].max(life.unwrap_or(0));
             self.blanks[at] = None;
             self.member_heard = Some(now);
             let own = if self.is_member() { self.log } else { self.home };
@@ -265,7 +291,7 @@ impl Rejoin {
         true
     }
 
-    /// A blank acceptor asks, in its latest start.
+    /// A blank acceptor asks, in its latest life.
     pub fn heard_blank(&mut self, now: Nanos, packet: &Packet<'_>, join: &Join) {
         if let Some(at) = self.acceptors.index(packet.sender.id) {
             let life = join.life.get();
@@ -291,14 +317,18 @@ impl Rejoin {
         let at = self.acceptors.index(packet.sender.id).filter(|at| *at != self.at)?;
         let (joiner, ballot, log) = (body.joiner.get(), body.ballot.get(), packet.header.log.get());
         let foreign = log == 0 || self.home != 0 && log != self.home;
-        if self.is_member() || foreign || told.len() != self.acceptors.len() {
+        if self.is_member() || told.len() != self.acceptors.len() {
             return None;
         }
         if joiner > self.life || told[self.at].get() > self.life {
-            // They know of a later life of ours, or of one whose clock ran before ours.
+            // They know of a later life of ours, or of one whose clock ran before ours. Whoever has no memory
+            // either, or another log, may know that as well.
             self.lives.learn(self.at, joiner.max(told[self.at].get()));
             self.next_life();
             self.ask_above(self.asked.max(ballot));
+            return None;
+        }
+        if foreign {
             return None;
         }
         if ballot > self.asked && ballot.follows(self.asked) && joiner > 0 {
@@ -332,7 +362,7 @@ impl Rejoin {
         // Helpers enough meet whoever helped, or founded the log with, an earlier life of ours. When none of
         // them knows of one there was none, and there is nothing that we could have forgotten.
         let forgot = helpers().any(|(_, helper)| helper.log == log && helper.former);
-        let mut blind_until = self.blind_until;
+        let mut blind_until = if log == self.former_log { self.blind_until } else { 0 };
         let mut known = self.lives.clone();
         for (at, helper) in helpers().filter(|(_, helper)| helper.log == log) {
             if forgot {
@@ -371,7 +401,7 @@ impl Rejoin {
                 self.learn(at, life);
             }
         }
-        self.log = (self.random.draw() >> 32) as u32 | 1;
+        (self.log, self.blind_until) = ((self.random.draw() >> 32) as u32 | 1, 0);
         out.set_log(self.log);
         self.tell_founders(out);
         true
@@ -397,7 +427,7 @@ impl Rejoin {
                 let _ = self.founders.push((member.id.get(), member.life.get())); // as many as acceptors
             }
         }
-        self.log = log;
+        (self.log, self.blind_until) = (log, 0);
         true
     }
 
@@ -430,6 +460,12 @@ impl Rejoin {
         }
         self.fences[at] = fence;
         Some((life, fence, true))
+    }
+
+    /// The later life that whoever asks had, if we know of one: the clock that it began this one by runs behind.
+    pub fn later(&self, packet: &Packet<'_>, join: &Join) -> Option<u64> {
+        let at = self.acceptors.index(packet.sender.id)?;
+        self.lives.over(at, join.life.get()).then(|| self.lives.of(at))
     }
 
     /// The life that whoever sent this may have had before the one that is noted down; 0: none.
@@ -468,11 +504,22 @@ impl Rejoin {
         recent().find(|log| recent().filter(|other| other == log).count() >= self.acceptors.majority())
     }
 
-    /// Whether a member that has accepted nothing had better begin anew: nothing can come of its log.
-    pub fn stranded(&self, now: Nanos) -> bool {
-        let blank = (0..self.acceptors.len()).filter(|at| *at != self.at && self.recent(now, *at).is_some());
-        let older = self.elsewhere.iter().flatten().any(|(log, _)| *log < self.log);
-        blank.count() >= self.acceptors.majority() || older || self.outvoted(now).is_some()
+    /// Whether a member that has accepted nothing had better begin anew: nothing can come of its log, for too
+    /// many are blank or members of others. Not before: as long as a majority may belong to it, somebody may
+    /// have accepted what only we could help to decide. A founder that asks is one of ours: it is told again
+    /// and again. And what was heard of a blank one counts only after so long that it would have been heard as
+    /// a member by then, or not at all.
+    pub fn stranded(&mut self, now: Nanos) -> bool {
+        let founder = |at: usize, life| self.founders.contains(&(self.acceptors.ids()[at], life));
+        let blank = |at: usize| self.recent(now, at).is_some_and(|blank| !founder(at, blank.life));
+        let gone = |at: &usize| blank(*at) || self.elsewhere[*at].is_some();
+        let gone = (0..self.acceptors.len()).filter(|at| *at != self.at).filter(gone).count();
+        if self.acceptors.len() - gone >= self.acceptors.majority() {
+            self.stranded_since = None;
+            return false;
+        }
+        let since = *self.stranded_since.get_or_insert(now);
+        now.saturating_sub(since) >= RECENT || self.outvoted(now).is_some()
     }
 }
 

@@ -46,15 +46,27 @@ pub enum Refused {
 }
 
 /// Accepted batches by instance. It grows with the log, by a chunk or a block at a time, up to [`STORE_MAX`].
-#[derive(Default)]
 pub struct Store {
     chunks: BTreeMap<u64, Box<[Place]>>,
     blocks: Vec<Box<[u8]>>,
     used: usize,
     top: u64,
+    /// Bytes.
+    limit: usize,
+}
+
+impl Default for Store {
+    fn default() -> Store {
+        Store::bounded(STORE_MAX)
+    }
 }
 
 impl Store {
+    /// That takes no more than so many bytes, a block and a chunk apart.
+    fn bounded(limit: usize) -> Store {
+        Store { chunks: BTreeMap::new(), blocks: Vec::new(), used: 0, top: 0, limit }
+    }
+
     /// One past the highest instance stored.
     pub fn top(&self) -> u64 {
         self.top
@@ -87,6 +99,10 @@ impl Store {
         decided: bool,
     ) -> Result<bool, Refused> {
         let bytes = batch.as_bytes();
+        // An empty batch takes no bytes, but its place does.
+        if self.is_full() && !self.chunks.contains_key(&(instance / CHUNK)) {
+            return Err(Refused::Full);
+        }
         let before = self.place(instance).copied().unwrap_or(NOTHING);
         let mut place = before;
         let known = !place.ballot.is_zero();
@@ -172,11 +188,13 @@ impl Store {
         &self.blocks[place.block as usize][place.offset as usize..][..place.length.into()]
     }
 
+    fn is_full(&self) -> bool {
+        self.blocks.len() * BLOCK + self.chunks.len() * CHUNK as usize * size_of::<Place>() >= self.limit
+    }
+
     fn append(&mut self, bytes: &[u8]) -> Result<(u32, u32), Refused> {
         if self.blocks.is_empty() || self.used + bytes.len() > BLOCK {
-            if self.blocks.len() * BLOCK + self.chunks.len() * CHUNK as usize * size_of::<Place>()
-                >= STORE_MAX
-            {
+            if self.is_full() {
                 return Err(Refused::Full);
             }
             self.blocks.push(vec![0; BLOCK].into_boxed_slice());
@@ -261,6 +279,15 @@ mod tests {
         let (runs, until) = store.page(0);
         assert_eq!((runs.len(), until), (RUNS_MAX, 2 * RUNS_MAX as u64));
         assert_eq!(store.page(until).0.first().unwrap().range().first, until);
+    }
+
+    #[test]
+    fn batches_without_bytes_fill_it_too() {
+        let mut store = Store::bounded(2 << 20);
+        let stored = (0..1000).take_while(|at| store.put(at * CHUNK, B1, Batch::NOOP, false).is_ok()).count();
+        assert!((10..50).contains(&stored), "{stored}");
+        assert_eq!(store.put(1000 * CHUNK, B1, Batch::NOOP, false), Err(Refused::Full));
+        assert_eq!(store.put(7, B1, Batch::NOOP, false), Ok(true), "where there is a place already");
     }
 
     #[test]

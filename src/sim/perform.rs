@@ -74,6 +74,7 @@ impl World {
             Sentence::Space(who, space) => self.conditions.spaces.push((*who, *space)),
             Sentence::PacketLength(bytes) => self.conditions.packet_length = *bytes,
             Sentence::ClocksDrift(percent) => self.conditions.drift = *percent,
+            Sentence::ClocksSetBack => self.conditions.set_back = true,
             Sentence::TimersLate(time) => self.late = *time,
             Sentence::Weather(turn) => self.turns(*turn),
             Sentence::Cut(cut) => self.network.cuts.push(*cut),

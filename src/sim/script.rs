@@ -18,6 +18,7 @@
 //! disk of acceptors takes 5ms
 //! pause learner 2 for 3s        learners have 32 KiB         packets of 1252 bytes
 //! clocks drift 5%               timers late by 3ms           (of those who start from now on)
+//! clocks are set back                                        (each acceptor that starts begins earlier than all before it)
 //! lose 30%                      lose 10% in bursts of 20     duplicate 10%         reorder 20%
 //! replay 1%                     damage 2%                    delay 3ms
 //! learner 1 hears nothing       proposer 1 hears no 2b       nobody hears acceptor 3
@@ -181,6 +182,7 @@ pub enum Sentence {
     Space(Who, u32),
     PacketLength(usize),
     ClocksDrift(u64),
+    ClocksSetBack,
     TimersLate(Nanos),
     Weather(Turn),
     Cut(Cut),

@@ -49,6 +49,8 @@ pub(super) struct Conditions {
     pub packet_length: usize,
     /// How wrong their clocks are at most, percent.
     pub drift: u64,
+    /// Each acceptor's clock shows less than that of the start before.
+    pub set_back: bool,
     /// Two processes may meet under one id.
     pub doubles: bool,
 }
@@ -96,7 +98,13 @@ impl World {
             network: Network::default(),
             checker: Checker::new(&[]),
             budget: Budget::default(),
-            conditions: Conditions { spaces: Vec::new(), packet_length: 1472, drift: 0, doubles: false },
+            conditions: Conditions {
+                spaces: Vec::new(),
+                packet_length: 1472,
+                drift: 0,
+                set_back: false,
+                doubles: false,
+            },
             storage: Storage::default(),
             late: 0,
             doomed: Vec::new(),

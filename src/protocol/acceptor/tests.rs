@@ -409,12 +409,16 @@ struct Durable {
 impl Durable {
     /// With an empty disk; then a member.
     fn new() -> Durable {
+        Durable::standing(&standing())
+    }
+
+    fn standing(standing: &Standing) -> Durable {
         let mut memory = Memory::default();
         let (journal, _) = Journal::open(MemoryDisk::new(16384), OWNER, 77, &mut memory).expect("it is new");
-        memory.recall(Record::Standing(standing()));
+        memory.recall(Record::Standing(standing.clone()));
         let mut durable = Durable { bench: Bench::remembering(memory, true), journal };
         let frame = durable.bench.out.journal().expect("it is durable");
-        frame.standing(&standing());
+        frame.standing(standing);
         durable.turn();
         durable
     }
@@ -489,6 +493,26 @@ fn an_acceptor_remembers_all_that_it_promised_and_voted_for() {
     let after = Bench::remembering(memory, true).acceptor;
     assert_eq!((after.blind_until(), after.complete_until(), after.store().top()), (0, 4, 6));
     speaks_no_less(&durable.bench.acceptor, &after, "nothing is damaged");
+}
+
+/// That it sees again lies in what it knows decided, which nothing else may have made it write.
+#[test]
+fn an_acceptor_that_saw_again_sees_after_another_start() {
+    let mut durable = Durable::standing(&Standing { blind_until: 4, ..standing() });
+    durable.bench.prepare(ballot(1, P1), 0);
+    for instance in 0..4 {
+        durable.bench.propose(ballot(1, P1), instance, 0, "x");
+    }
+    durable.turn();
+    durable.seal();
+    assert_eq!(durable.bench.acceptor.blind_until(), 4);
+    durable.bench.watermark(ballot(1, P1), 4);
+    durable.turn();
+    assert_eq!(durable.bench.acceptor.blind_until(), 0);
+    let mut memory = Memory::default();
+    Journal::open(durable.journal.into_medium(), OWNER, 78, &mut memory).expect("it is ours");
+    let after = Bench::remembering(memory, true).acceptor;
+    assert_eq!((after.blind_until(), after.complete_until()), (0, 4));
 }
 
 #[test]

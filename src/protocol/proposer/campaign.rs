@@ -51,9 +51,15 @@ impl Proposer {
         self.phase1.quorum(self.window.tally.lives())
     }
 
+    /// Whether it is time to learn what the acceptors know decided: when a majority has promised, or could if
+    /// one that is blind counted. It does for what lies behind all that it may have forgotten.
+    pub(super) fn may_learn(&self) -> bool {
+        self.promised() || self.phase1.blinded()
+    }
+
     /// Goes on with phase 1 as far as what has come allows.
     pub(super) fn prepared(&mut self, now: Nanos, out: &mut Outbox) {
-        if !self.promised() {
+        if !self.may_learn() {
             return;
         }
         let frontier = self.window.frontier();
@@ -64,6 +70,9 @@ impl Proposer {
         }
         if frontier > self.phase1.from() {
             self.prepare(now, frontier, out);
+            return;
+        }
+        if !self.promised() {
             return;
         }
         if complete < self.window.history() {

@@ -5,8 +5,8 @@ use super::*;
 impl Proposer {
     pub(super) fn catch_up_turn(&mut self, now: Nanos, out: &mut Outbox) {
         let (frontier, known) = (self.window.frontier(), self.window.known());
-        let quorum = self.stage == Stage::Preparing && self.promised();
-        if self.stage == Stage::Leading || self.stage == Stage::Preparing && !quorum {
+        let learning = self.stage == Stage::Preparing && self.may_learn();
+        if self.stage == Stage::Leading || self.stage == Stage::Preparing && !learning {
             out.disarm(CATCH_UP);
             return;
         }
@@ -15,7 +15,7 @@ impl Proposer {
             Step::Wait(until) => out.arm(CATCH_UP, until),
             Step::Ask { until } => {
                 let missing = records(&self.window.missing::<RANGES_MAX>(until));
-                let source = self.phase1.source(frontier, self.fetch_turn).filter(|_| quorum);
+                let source = self.phase1.source(frontier, self.fetch_turn).filter(|_| learning);
                 self.fetch_turn += 1;
                 if missing.is_empty() {
                     // Everything is held and waits for votes or a watermark.

@@ -32,6 +32,7 @@ pub(super) fn sentence(words: &[&str]) -> Understood<Sentence> {
         }
         ["pause", rest @ .., "for", time] => Sentence::Pause(who(rest)?, duration(time)?),
         ["packets", "of", bytes, "bytes"] => Sentence::PacketLength(packet(bytes)?),
+        ["clocks", "are", "set", "back"] => Sentence::ClocksSetBack,
         ["clocks", "drift", most] => Sentence::ClocksDrift(at_most(90, percent(most)?)?),
         ["timers", "late", "by", time] => Sentence::TimersLate(duration(time)?),
         ["heal"] => Sentence::Heal,

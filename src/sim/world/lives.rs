@@ -42,7 +42,12 @@ impl World {
         }
         let start = self.nodes.len();
         let reused = planted(Bug::BallotReused) && role == Role::Proposer;
-        let incarnation = if reused { u64::from(id) } else { incarnation(start) };
+        let set_back = self.conditions.set_back && role == Role::Acceptor;
+        let incarnation = match start {
+            _ if reused => u64::from(id),
+            start if set_back => incarnation(start).saturating_sub((2 * start as u64) << 22),
+            start => incarnation(start),
+        };
         let me = Sender { role, id, incarnation };
         let packet = self.conditions.packet_length;
         let spaces = self.conditions.spaces.iter().rev();
