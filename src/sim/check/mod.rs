@@ -157,7 +157,11 @@ impl Checker {
         if self.suspended {
             return Ok(());
         }
-        let at = self.place(node.out.log());
+        let id = match &node.actor {
+            Actor::Acceptor(acceptor) => acceptor.log(),
+            _ => node.out.log(),
+        };
+        let at = self.place(id);
         let Log { chosen, delivery, .. } = &self.logs[at];
         match &node.actor {
             Actor::Acceptor(acceptor) => {
