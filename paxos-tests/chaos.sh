@@ -294,9 +294,12 @@ pass() {
 faults_over() {
     local lane busy=0
     hold=()
-    if [[ ${doing[acceptors]} == *everything* ]]; then hold[processes]=1; fi
     if ((${EPOCHREALTIME/./} < begun + run_seconds * 1000000)); then
-        for lane in "${lanes[@]}"; do step_lane "$lane"; done
+        for lane in "${lanes[@]}"; do
+            # Looked at each time: the lane of the acceptors, which comes first, may have begun it just now.
+            if [[ ${doing[acceptors]} == *everything* ]]; then hold[processes]=1; fi
+            step_lane "$lane"
+        done
         return 1
     fi
     # What was begun comes to its end.

@@ -31,6 +31,9 @@ pub struct SimArgs {
     /// "3 acceptors; 1 proposer; 1 learner; client 1 submits 9 values; expect all delivered within 1s".
     #[arg(long, value_name = "SENTENCES")]
     script: Option<String>,
+    /// Ends with the first seed that fails, and tells it in one line.
+    #[arg(long, conflicts_with = "seed")]
+    first: bool,
     /// Plants a bug, to see how soon it is found.
     #[cfg(planted)]
     #[arg(long, value_name = "BUG", value_parser = planted_bug)]
@@ -150,6 +153,7 @@ struct Sweep {
     next: AtomicU64,
     until: u64,
     deadline: Option<Instant>,
+    first: bool,
     stop: AtomicBool,
     totals: Mutex<Totals>,
     failed: Mutex<Vec<Failed>>,
@@ -168,6 +172,7 @@ impl Sweep {
             next: AtomicU64::new(args.from),
             until: args.from.saturating_add(count),
             deadline: seconds.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds)),
+            first: args.first,
             stop: AtomicBool::new(false),
             totals: Mutex::default(),
             failed: Mutex::default(),
@@ -187,10 +192,10 @@ impl Sweep {
         let took = started.elapsed();
         let mut failed = lock(&self.failed);
         failed.sort_by_key(|failed| failed.seed);
-        if let Some(first) = failed.first() {
+        if let Some(first) = failed.first().filter(|_| !self.first) {
             self.report(first);
         }
-        for other in failed.iter().skip(1) {
+        for other in failed.iter().skip(usize::from(!self.first)) {
             say(&format!(
                 "seed {}: {}\n  {}",
                 other.seed,
@@ -228,7 +233,7 @@ impl Sweep {
             if let Err(failure) = run.result {
                 let mut failed = lock(&self.failed);
                 failed.push(Failed { seed, failure });
-                self.stop.store(failed.len() >= FAILURES_MAX, Ordering::Relaxed);
+                self.stop.store(self.first || failed.len() >= FAILURES_MAX, Ordering::Relaxed);
             }
         }
     }

@@ -139,13 +139,14 @@ impl Acceptor {
     /// Every instance below is decided; what was accepted beyond, in the promised ballot, was voted for and
     /// may be voted for again.
     fn recalled(&mut self, decided_until: u64) {
-        for instance in 0..decided_until {
-            if !self.store.ballot(instance).is_zero() {
-                self.store.decide(instance);
-            }
+        // Only what is stored is looked at: an instance may lie anywhere, if somebody lied.
+        let decided: Vec<u64> =
+            self.store.stored(0).take_while(|instance| *instance < decided_until).collect();
+        for instance in decided {
+            self.store.decide(instance);
         }
         self.completed();
-        for instance in self.complete..self.store.top() {
+        for instance in self.store.stored(self.complete) {
             let own = self.store.ballot(instance) == self.promised && !self.store.decided(instance);
             if own && !self.votes.insert(instance) {
                 break; // the leader will ask for the rest
@@ -669,7 +670,7 @@ impl Process for Acceptor {
             }
             HEARTBEAT => {
                 self.identity.hello(0, out);
-                (self.vote_due, self.announce_due) = (true, true);
+                (self.vote_due, self.announce_due) = (!planted(Bug::NoTailRepair), true);
                 if self.is_member() {
                     self.look_around(now, out);
                 }

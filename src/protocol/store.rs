@@ -128,6 +128,15 @@ impl Store {
         place.decided = true;
     }
 
+    /// The instances from `from` on for which something is stored, ascending. It takes as long as there are
+    /// many, however far apart they lie.
+    pub fn stored(&self, from: u64) -> impl Iterator<Item = u64> + '_ {
+        self.chunks.range(from / CHUNK..).flat_map(move |(chunk, places)| {
+            let stored = places.iter().enumerate().filter(|(_, place)| !place.ballot.is_zero());
+            stored.map(move |(at, _)| chunk * CHUNK + at as u64).filter(move |instance| *instance >= from)
+        })
+    }
+
     /// A page of what was accepted from `from` on: runs, and where the page ends.
     pub fn page(&self, from: u64) -> (heapless::Vec<Run, RUNS_MAX>, u64) {
         let mut runs: heapless::Vec<(Range, Ballot), RUNS_MAX> = heapless::Vec::new();

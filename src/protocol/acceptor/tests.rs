@@ -517,3 +517,16 @@ fn whichever_byte_of_its_log_is_damaged_an_acceptor_never_speaks_as_if_it_knew_l
     }
     assert!(blind > 200 && blank > 500 && whole > 500, "{blind} blind, {blank} blank, {whole} whole");
 }
+
+#[test]
+fn an_instance_far_away_does_not_make_a_start_endless() {
+    let mut memory = Memory::default();
+    let ballot = ballot(1, P1);
+    for instance in [0, 1 << 62, u64::MAX - 2] {
+        memory.recall(Record::Accepted { instance, ballot, decided: false, batch: Batch::NOOP });
+    }
+    memory.recall(Record::Decided { until: 1 << 63 });
+    let acceptor = Bench::remembering(memory, true).acceptor;
+    assert!(acceptor.store().decided(0) && acceptor.store().decided(1 << 62));
+    assert!(acceptor.complete_until() == 1 && !acceptor.store().decided(u64::MAX - 2));
+}

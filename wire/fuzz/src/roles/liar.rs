@@ -121,7 +121,7 @@ impl Liar {
                 let first = until.saturating_sub(u64::from(how >> 2) + 1);
                 let votes = RangeRecord::new(Range::new(first, until));
                 let ballot = body.ballot(packet.sender);
-                self.vote(acceptor, ballot, votes.as_bytes(), input)
+                self.vote(acceptor, ballot, votes.as_bytes(), self.instance(input), input)
             }
             Body::Phase2a(body, batch) => {
                 let value = Value { instance: body.instance, ballot: body.ballot(packet.sender).into() };
@@ -191,6 +191,38 @@ impl Liar {
         })
     }
 
+    /// What lets an honest role go one instance further: first what comes before its turn, then what comes
+    /// after.
+    pub fn advance(&mut self, late: bool) -> Vec<Vec<u8>> {
+        let zeros = &mut Input::new(&[]);
+        match (self.me.role, late) {
+            (Role::Proposer, false) => {
+                let next = &mut self.numbers[0][0];
+                let number = core::mem::replace(next, *next + 1);
+                vec![self.submit(number, zeros)]
+            }
+            (Role::Proposer, true) => {
+                let (instance, ballot) = (self.instance, self.ballot);
+                let votes = [RangeRecord { first: instance.into(), count: 1.into() }];
+                let acceptor = |id: &u16| Sender { role: Role::Acceptor, id: *id, incarnation: 77 };
+                let acceptors: Vec<Sender> = self.setup.acceptors.iter().map(acceptor).collect();
+                acceptors
+                    .into_iter()
+                    .map(|one| self.vote(one, ballot, votes.as_bytes(), instance.saturating_add(1), zeros))
+                    .collect()
+            }
+            (Role::Learner | Role::Acceptor, false) => {
+                let instance = self.instance.saturating_add(1).min(u64::MAX - 2);
+                let ballot = self.ballot;
+                let (id, incarnation) = (ballot.proposer(), ballot.incarnation());
+                let sender = Sender { role: Role::Proposer, id, incarnation };
+                let body = Phase2a::new(instance, instance + 1, ballot.round());
+                vec![self.seal(sender, 0, &body, &[], zeros)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// A packet of any kind, its fields chosen by the bytes.
     pub fn make(&mut self, input: &mut Input<'_>) -> Vec<u8> {
         let kind = input.one_of(&Kind::ALL);
@@ -235,7 +267,7 @@ impl Liar {
             Kind::Phase2b => {
                 let ballot = self.ballot(input);
                 let ranges = self.ranges(input);
-                self.vote(sender, ballot, ranges.as_bytes(), input)
+                self.vote(sender, ballot, ranges.as_bytes(), self.instance(input), input)
             }
             Kind::Nack => {
                 let body = Nack { refused: self.ballot(input).into(), promised: self.ballot(input).into() };
@@ -280,7 +312,15 @@ impl Liar {
                 self.seal(sender, 0, &body, &[], input)
             }
             Kind::Join => {
-                let body = Join { life: self.life(input).into(), ballot: self.ballot(input).into() };
+                let life = self.life(input);
+                let choice = input.byte();
+                let ballot = if choice < 0xc0 {
+                    let round = self.highest.round().saturating_add(u64::from(choice & 7));
+                    Ballot::new(round.clamp(1, Ballot::ROUND_MAX), sender.id, life)
+                } else {
+                    self.ballot(input)
+                };
+                let body = Join { life: life.into(), ballot: ballot.into() };
                 self.seal(sender, flags, &body, &[], input)
             }
             Kind::Helped => {
@@ -346,7 +386,7 @@ impl Liar {
         let choice = input.byte();
         self.sequence += 1;
         let late = if choice >= 0xe0 { u64::from(choice & 15) } else { 0 };
-        let log = if choice & 0xf0 == 0xd0 { u32::from(choice & 15) } else { self.log };
+        let log = if choice & 0xf0 == 0xd0 { u32::from(choice & 3) } else { self.log };
         let stamp = Stamp { sequence: self.sequence.saturating_sub(late), log, flags };
         let mut bytes = vec![0; PACKET_MAX];
         let length = wire::seal(&mut bytes, self.layout, sender, stamp, body, tail);
@@ -491,8 +531,14 @@ impl Liar {
         self.seal(client, 0, &Submit { number: number.into() }, &[&piece], input)
     }
 
-    fn vote(&mut self, acceptor: Sender, ballot: Ballot, ranges: &[u8], input: &mut Input<'_>) -> Vec<u8> {
-        let read_until = self.instance(input);
+    fn vote(
+        &mut self,
+        acceptor: Sender,
+        ballot: Ballot,
+        ranges: &[u8],
+        read_until: u64,
+        input: &mut Input<'_>,
+    ) -> Vec<u8> {
         let lives = self.lives(input);
         let body = Phase2b {
             ballot: ballot.into(),
@@ -543,7 +589,10 @@ impl Liar {
         let until = until & ((1 << 48) - 1);
         record.client = client.id.into();
         record.incarnation = client.incarnation.into();
-        record.status = if how & 0xf0 == 0xf0 { how & 3 } else { 0 };
+        record.status = if how & 0xc0 == 0xc0 { how >> 1 & 3 } else { 0 };
+        if how & 0xc8 == 0xc8 {
+            record.incarnation = self.life(input).into();
+        }
         record.received_until = until.into();
         record.decided_until = until.saturating_sub((how >> 1 & 7).into()).into();
         record.credit = input.one_of(&[u32::MAX, 0, 2304, 100_000]).into();

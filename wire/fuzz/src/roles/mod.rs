@@ -57,7 +57,11 @@ fn step(rig: &mut Rig, liar: &mut Liar, input: &mut Input<'_>) {
             return rig.turn(liar);
         }
         3 => return rig.receive_space(input.byte()),
-        4 => return rig.feed(input.byte(), liar),
+        4 => {
+            let choice = input.byte();
+            rig.feed(choice, liar);
+            return rig.flood(choice, liar);
+        }
         5..=9 => liar.answer(input),
         10 => liar.answer(input).map(|packet| liar.damage(packet, input)),
         11..=13 => Some(liar.make(input)),

@@ -27,6 +27,9 @@ const LAST: Nanos = 1 << 50;
 /// Of the log of an acceptor with a disk; here each frame stands for itself.
 const EPOCH: u64 = 0xe1;
 const VOTES_KEPT: usize = 64;
+/// Instances of a flood, and of all floods of a script: a window and a half.
+const FLOOD: usize = 512;
+const FLOOD_MAX: usize = 12_288;
 
 enum Actor {
     Client(Box<Client>),
@@ -59,6 +62,7 @@ pub struct Rig {
     log: Vec<Vec<u8>>,
     /// Some of what an acceptor said that it accepted.
     voted: Vec<(u64, Ballot)>,
+    flood_left: usize,
     /// What never falls: a promise, or how far it is.
     promised: Ballot,
     progress: u64,
@@ -107,6 +111,7 @@ impl Rig {
             told: DefaultHasher::new(),
             log: Vec::new(),
             voted: Vec::new(),
+            flood_left: FLOOD_MAX,
             promised: Ballot::ZERO,
             progress: 0,
         };
@@ -164,6 +169,22 @@ impl Rig {
             let taken = client.offer(&bytes);
             assert!(taken <= bytes.len());
             taken.hash(&mut self.told);
+        }
+    }
+
+    /// Many instances, one after the other, as if everybody were honest: some things only come to pass when a
+    /// log is longer than what is kept of it.
+    pub fn flood(&mut self, choice: u8, liar: &mut Liar) {
+        let count =
+            if choice & 0xf0 == 0xf0 { usize::from(choice & 15) * FLOOD } else { usize::from(choice >> 5) };
+        for _ in 0..count.min(self.flood_left) {
+            self.flood_left -= 1;
+            for late in [false, true] {
+                for packet in liar.advance(late) {
+                    self.hear(&packet, liar);
+                }
+                self.turn(liar);
+            }
         }
     }
 
