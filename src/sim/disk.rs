@@ -44,6 +44,8 @@ pub struct Disk {
     pub full: bool,
     /// Writes and syncs that succeed before one fails, once; `None`: all.
     pub fails_after: Option<u64>,
+    /// The process dies before its next sync.
+    pub dies_before_sync: bool,
     /// What a sync takes.
     pub slow: Nanos,
     /// What the syncs took since this was last asked.
@@ -63,6 +65,7 @@ impl Disk {
             synced: Vec::new(),
             full: false,
             fails_after: None,
+            dies_before_sync: false,
             slow: 0,
             took: 0,
         }
@@ -73,7 +76,7 @@ impl Disk {
         self.segments.is_empty()
     }
 
-    /// What was made durable since this was last asked: where, and the bytes.
+    /// What was made durable, or may have been, since this was last asked: where, and the bytes.
     pub fn take_synced(&mut self, mut each: impl FnMut(Synced, &[u8])) {
         for synced in self.synced.drain(..) {
             if let Some(bytes) = self.segments.get(&synced.segment) {
@@ -87,23 +90,38 @@ impl Disk {
         core::mem::take(&mut self.took)
     }
 
+    /// The process that wrote to it ends. The next one looks at the disk and not at what the system still
+    /// remembers of it, as the engine does: what failed to be written is not there.
+    pub fn forget_failed(&mut self) {
+        self.dies_before_sync = false;
+        if self.unsynced.iter().any(|overwritten| overwritten.forgotten) {
+            self.undo(|_| false);
+        }
+    }
+
     /// The power goes: of what was written and not synced, each sector is as it was, or as it was to be.
     pub fn lose_power(&mut self, chance: &mut Chance) {
         // All, none, or any mixture.
         let survives = chance.pick(&[0, 20, 50, 80, 100]);
+        self.undo(|forgotten| !forgotten && chance.percent(survives));
+    }
+
+    /// Takes back what was written and not synced, but for the sectors that survive, and are durable then.
+    fn undo(&mut self, mut survives: impl FnMut(bool) -> bool) {
         for overwritten in self.unsynced.drain(..).rev() {
             let Overwritten { segment, at, length, before, forgotten } = overwritten;
             let Some(bytes) = self.segments.get_mut(&segment) else { continue };
             for sector in (at..at + length).step_by(SECTOR) {
-                if forgotten || !chance.percent(survives) {
+                if !survives(forgotten) {
                     let end = (sector + SECTOR).min(at + length);
                     let old = before + sector - at..before + end - at;
                     bytes[sector..end].copy_from_slice(&self.before[old]);
                 }
             }
+            self.synced.push(Synced { segment, at: at as u64, length: length as u64 });
         }
         self.before.clear();
-        self.fails_after = None;
+        (self.fails_after, self.dies_before_sync) = (None, false);
     }
 
     /// Bits of sectors that were written turn over.
@@ -187,6 +205,9 @@ impl Medium for Disk {
     }
 
     fn sync(&mut self, segment: u64) -> io::Result<()> {
+        if self.dies_before_sync {
+            return Err(io::Error::other("nobody is there any more"));
+        }
         let result = self.operate();
         self.took += self.slow;
         if result.is_err() {
@@ -250,10 +271,13 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_dies_loses_nothing_of_what_it_wrote() {
+    fn a_process_that_dies_before_it_syncs_loses_nothing_of_what_it_wrote() {
         let mut disk = disk();
         disk.write(1, SECTOR as u64, &[2; SECTOR]).unwrap();
-        disk.sync(1).unwrap();
+        disk.dies_before_sync = true;
+        assert!(disk.sync(1).is_err());
+        disk.forget_failed();
+        assert!(disk.sync(1).is_ok());
         disk.lose_power(&mut Chance::new(1));
         assert_eq!(disk.read(1).unwrap()[SECTOR], 2);
     }
@@ -275,7 +299,8 @@ mod tests {
         disk.fails_after = Some(0);
         assert!(disk.sync(1).is_err() && disk.sync(1).is_ok());
         disk.take_synced(|synced, _| panic!("{synced:?}"));
-        disk.lose_power(&mut Chance::new(1));
+        disk.forget_failed();
+        disk.take_synced(|_, bytes| assert_eq!(bytes, [0; SECTOR]));
         assert_eq!(disk.read(1).unwrap()[SECTOR], 0);
     }
 

@@ -1,6 +1,8 @@
 //! What is chosen, counted from the packets alone (invariants 1, 2 and 5).
 
 use super::Checked;
+use super::bounds::Pace;
+use crate::protocol::Nanos;
 use crate::sim::failure::hold;
 use wire::{Ballot, Batch, Packet, Phase2a, Range, RangeRecord};
 use zerocopy::byteorder::big_endian::U64;
@@ -19,6 +21,7 @@ struct Proposal {
     batch: Place,
     /// Who accepted it, as what: places in [`Chosen::stances`].
     votes: heapless::Vec<u16, VOTES>,
+    sends: Pace,
 }
 
 /// Votes for one proposal that are remembered: of each acceptor, and of a few that lost their memory since.
@@ -92,7 +95,7 @@ impl Chosen {
     ///
     /// # Errors
     /// When it proposed something else in this ballot before, or a lower ballot chose something else.
-    pub fn propose(&mut self, packet: &Packet<'_>, body: &Phase2a, batch: Batch<'_>) -> Checked {
+    pub fn propose(&mut self, now: Nanos, packet: &Packet<'_>, body: &Phase2a, batch: Batch<'_>) -> Checked {
         let (number, ballot) = (body.instance.get(), body.ballot(packet.sender));
         hold!(number < self.frontier + FAR, Bounds, "{packet}: far beyond all that is chosen");
         let at = number as usize;
@@ -102,7 +105,8 @@ impl Chosen {
         let batch = batch.as_bytes();
         if let Some(proposed) = self.proposed(number, ballot) {
             hold!(proposed == batch, OneValuePerBallot, "{packet}: it proposed another value in this ballot");
-            return Ok(());
+            let again = self.instances[at].proposals.iter_mut().find(|other| other.ballot == ballot);
+            return again.map_or(Ok(()), |again| again.sends.send(now, packet));
         }
         if let Some((lowest, place)) = self.instances[at].chosen {
             let same = self.batch(place) == batch;
@@ -113,7 +117,14 @@ impl Chosen {
         if place.at == self.bytes.len() {
             self.bytes.extend_from_slice(batch);
         }
-        self.instances[at].proposals.push(Proposal { ballot, batch: place, votes: heapless::Vec::new() });
+        let mut sends = Pace::default();
+        sends.send(now, packet)?;
+        self.instances[at].proposals.push(Proposal {
+            ballot,
+            batch: place,
+            votes: heapless::Vec::new(),
+            sends,
+        });
         Ok(())
     }
 
@@ -247,7 +258,7 @@ mod tests {
         fn proposes(&mut self, id: u16, round: u64, instance: u64, text: &str) -> Result<(), Failure> {
             seen(&proposal(proposer(id), round, instance, 0, text), |packet| {
                 let wire::Body::Phase2a(body, batch) = packet.body else { unreachable!() };
-                self.0.propose(packet, body, batch)
+                self.0.propose(0, packet, body, batch)
             })
         }
 

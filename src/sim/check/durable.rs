@@ -27,9 +27,12 @@ impl Shadow {
         }
     }
 
-    /// Something was made durable.
+    /// These bytes are durable. A frame that is not whole counts for nothing.
     pub fn synced(&mut self, bytes: &[u8]) {
         let Some(header) = FrameHeader::find(bytes, self.epoch) else { return };
+        if !header.records(bytes, |_, _| ()).is_ok_and(|condition| condition.bodies == 0) {
+            return;
+        }
         let _ = header.records(bytes, |_, record| match record {
             Record::Promised { ballot } => self.promised = self.promised.max(ballot),
             Record::Accepted { instance, ballot, .. } => {
@@ -128,6 +131,26 @@ mod tests {
             vote(me, ballot(4, 1), 0, &[]),
         ] {
             assert_eq!(broken(says(&shadow, &bytes)), Rule::DurableFirst);
+        }
+    }
+
+    #[test]
+    fn a_frame_of_which_a_part_is_missing_makes_nothing_durable() {
+        let mut frame = Frame::with_capacity(4096);
+        frame.standing(&Standing::default());
+        frame.promised(ballot(4, 1));
+        let bytes = batch(0, &"x".repeat(1000));
+        frame.accepted(4, ballot(4, 1), false, Batch::parse(&bytes).unwrap());
+        let whole = frame.seal(9, 1, 0).0.to_vec();
+        for (lost, durable) in [(None, true), (Some(1024), false)] {
+            let mut shadow = Shadow::default();
+            shadow.open(9);
+            let mut bytes = whole.clone();
+            if let Some(lost) = lost {
+                bytes[lost..lost + 512].fill(0);
+            }
+            shadow.synced(&bytes);
+            assert_eq!(says(&shadow, &promise(acceptor(1), ballot(4, 1), 0, 0, &[])).is_ok(), durable);
         }
     }
 

@@ -108,7 +108,7 @@ pub fn seen(bytes: &[u8], check: impl FnOnce(&Packet<'_>) -> Checked) -> Checked
 
 /// Shows packets to the whole checker, each from the life that is its sender's incarnation.
 pub fn told(checker: &mut Checker, streams: &[Stream], bytes: &[u8]) -> Checked {
-    seen(bytes, |packet| checker.sent(packet, packet.sender.incarnation, None, streams))
+    seen(bytes, |packet| checker.sent(0, packet, packet.sender.incarnation, None, streams))
 }
 
 /// The rule that is broken.

@@ -30,6 +30,7 @@ pub mod promises;
 use super::failure::Failure;
 use super::node::{Actor, Node};
 use super::stream::Stream;
+use crate::protocol::Nanos;
 use chosen::Chosen;
 use delivery::Delivery;
 use durable::Shadow;
@@ -113,6 +114,7 @@ impl Checker {
     /// What it violates.
     pub fn sent(
         &mut self,
+        now: Nanos,
         packet: &Packet<'_>,
         life: u64,
         durable: Option<&Shadow>,
@@ -131,7 +133,7 @@ impl Checker {
         match packet.body {
             Body::Phase2a(body, batch) => {
                 bounds::proposal(packet, body)?;
-                chosen.propose(packet, body, batch)?;
+                chosen.propose(now, packet, body, batch)?;
             }
             Body::Phase2b(body, told, ranges) => {
                 let (acceptor, ballot) = (packet.sender.id, body.ballot.get());
@@ -157,7 +159,11 @@ impl Checker {
         if self.suspended {
             return Ok(());
         }
-        let at = self.place(node.out.log());
+        let id = match &node.actor {
+            Actor::Acceptor(acceptor) => acceptor.log(),
+            _ => node.out.log(),
+        };
+        let at = self.place(id);
         let Log { chosen, delivery, .. } = &self.logs[at];
         match &node.actor {
             Actor::Acceptor(acceptor) => {

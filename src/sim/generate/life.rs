@@ -45,6 +45,8 @@ struct Life {
     proposers: u64,
     learners: u64,
     clients: u64,
+    /// Acceptors keep their logs on disks.
+    durable: bool,
     /// Any number of acceptors may be lost.
     beyond: bool,
     /// All acceptors that run were seen to be members since the last of them started.
@@ -76,14 +78,17 @@ const KINDS: [&str; 15] = [
 impl Life {
     fn new(chance: &mut Chance) -> Life {
         let acceptors = chance.pick(&[1, 3, 3, 3, 3, 5]);
-        let late =
-            if acceptors > 1 && chance.percent(20) { vec![chance.between(1, acceptors + 1)] } else { vec![] };
+        let durable = chance.percent(50);
+        // With disks, a log is founded only by all together.
+        let is_late = acceptors > 1 && !durable && chance.percent(20);
+        let late = if is_late { vec![chance.between(1, acceptors + 1)] } else { vec![] };
         Life {
             script: Vec::new(),
             acceptors,
             proposers: chance.pick(&[1, 2, 2, 2, 3]),
             learners: chance.pick(&[1, 2, 2]),
             clients: chance.between(1, 4),
+            durable,
             beyond: false,
             whole: false,
             lost: late.clone(),
@@ -106,8 +111,15 @@ impl Life {
         if packet != 1472 {
             self.says(format!("packets of {packet} bytes"));
         }
-        let without: String = self.late.iter().map(|id| format!(" without {id}")).collect();
-        self.says(format!("{} acceptors{without}", self.acceptors));
+        if self.durable {
+            if chance.percent(30) {
+                self.says(format!("segments of {} KiB", chance.pick(&[64, 256])));
+            }
+            self.says(format!("{} durable acceptors", self.acceptors));
+        } else {
+            let without: String = self.late.iter().map(|id| format!(" without {id}")).collect();
+            self.says(format!("{} acceptors{without}", self.acceptors));
+        }
         if chance.percent(50) {
             self.sees_all_whole();
         }
@@ -190,6 +202,7 @@ impl Life {
     fn happens(&mut self, chance: &mut Chance) {
         match chance.below(9) {
             0 | 1 => self.somebody_crashes(chance),
+            2 | 3 if self.durable => self.a_disk_suffers(chance),
             2 | 3 => self.an_acceptor_crashes(chance),
             4 => {
                 let (who, time) = (self.anybody(chance), chance.pick(&[1, 30, 1000, 6000, 12_000]));
@@ -242,6 +255,44 @@ impl Life {
         }
     }
 
+    /// Acceptors crash or lose power, and come back with what is on their disks.
+    fn a_disk_suffers(&mut self, chance: &mut Chance) {
+        let id = chance.between(1, self.acceptors + 1);
+        let one = format!("acceptor {id}");
+        let whom = if chance.percent(20) { "acceptors" } else { &one };
+        match chance.below(8) {
+            0 => self.says(format!("disk of {whom} takes {}us", chance.pick(&[200, 5_000, 100_000]))),
+            1 => {
+                let trouble = chance.pick(&["is full", "is full", "has space", "fails", "fails"]);
+                self.says(format!("disk of {whom} {trouble}"));
+            }
+            2 | 3 if self.may_lose(id) => {
+                self.loses(id);
+                let bits = chance.pick(&[1, 1, 3, 30]);
+                let damage =
+                    if chance.percent(50) { "an empty disk".into() } else { format!("{bits} flipped bits") };
+                self.says(format!("restart {one} with {damage}"));
+            }
+            _ => {
+                let how = chance.pick(&["crash", "cut the power of", "cut the power of"]);
+                let moments = [
+                    "",
+                    " before writing",
+                    " before syncing",
+                    " before syncing",
+                    " before sending",
+                    " while sending",
+                ];
+                self.says(format!("{how} {whom}{}", chance.pick(&moments)));
+                if chance.percent(70) {
+                    self.waits(chance);
+                    let ids = if whom == one { id..id + 1 } else { 1..self.acceptors + 1 };
+                    ids.for_each(|id| self.says(format!("revive acceptor {id}")));
+                }
+            }
+        }
+    }
+
     /// Whether a majority remains that remembers, without this acceptor too.
     fn may_lose(&self, id: u64) -> bool {
         let others = self.lost.iter().filter(|lost| **lost != id).count() as u64;
@@ -279,9 +330,8 @@ impl Life {
     fn calms_down(&mut self, chance: &mut Chance) {
         self.says("calm");
         self.late.clear();
-        for id in core::mem::take(&mut self.lost) {
-            self.says(format!("revive acceptor {id}"));
-        }
+        self.lost.clear();
+        (1..=self.acceptors).for_each(|id| self.says(format!("revive acceptor {id}")));
         // Who was blind sees again with the help of one.
         self.says(format!("restart proposer {}", chance.between(1, self.proposers + 1)));
         self.sees_all_whole();
@@ -290,17 +340,13 @@ impl Life {
     /// The storm is over, for a majority; the others stay as they are.
     fn ends(&mut self, chance: &mut Chance) {
         self.says("calm");
-        let mut dead = Vec::new();
-        for id in core::mem::take(&mut self.lost) {
-            // Those who are away stay there, or come at last.
-            if chance.percent(50) {
-                self.says(format!("crash acceptor {id}"));
-                dead.push(id);
-            } else {
-                self.says(format!("revive acceptor {id}"));
-            }
+        // Those who lost their memory, if it is sure that they and no others did, stay away, or come at last.
+        let (late, whole) = (self.late.clone(), self.whole);
+        self.lost.retain(|id| (whole || late.contains(id)) && chance.percent(50));
+        for id in 1..=self.acceptors {
+            let how = if self.lost.contains(&id) { "crash" } else { "revive" };
+            self.says(format!("{how} acceptor {id}"));
         }
-        self.lost = dead;
         let stays = chance.between(1, self.proposers + 1);
         // It may be down, or not: that depends on when it was to crash.
         self.says(format!("restart proposer {stays}"));

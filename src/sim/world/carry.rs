@@ -43,7 +43,7 @@ impl World {
         self.counts.sent[packet.kind as usize] += 1;
         let tag = u64::from_le_bytes(packet.header.tag[..8].try_into().expect("8 of 16 bytes"));
         self.digest = (self.digest ^ tag ^ self.now).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
-        self.checker.sent(&packet, origin.life, durable, &self.streams)?;
+        self.checker.sent(self.now, &packet, origin.life, durable, &self.streams)?;
         let id = self.packets.put(bytes);
         let sent = Old { origin, to, kind: packet.kind, packet: id };
         let told = self.story.is_told().then(|| format!("{packet} →"));

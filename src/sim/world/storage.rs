@@ -74,6 +74,7 @@ impl World {
 
     /// Takes back the disk of an acceptor that ended.
     pub(super) fn shelve(&mut self, me: Sender, mut disk: Disk, power_lost: bool) {
+        disk.forget_failed();
         if power_lost {
             disk.lose_power(&mut self.chance);
         }

@@ -179,8 +179,7 @@ impl World {
             let journal = journal.as_mut().ok_or(())?;
             match moment {
                 Moment::BeforeWriting => return Err(()),
-                // A write, and the sync that never comes.
-                Moment::BeforeSyncing => journal.medium_mut().fails_after = Some(1),
+                Moment::BeforeSyncing => journal.medium_mut().dies_before_sync = true,
                 _ => {}
             }
             let result = journal.commit(frame);
