@@ -60,6 +60,7 @@ fill() {
 
 empty() {
     rm -f -- "${disk_of[$1]}"/ballast*
+    sync -f "${disk_of[$1]}" # or a power cut brings them back
 }
 
 # The disks of a run that failed are evidence; of one that did not, they are many megabytes.
