@@ -27,6 +27,12 @@ pub struct Synced {
     pub length: u64,
 }
 
+impl Synced {
+    fn covers(self, segment: u64, at: u64) -> bool {
+        self.segment == segment && (self.at..self.at + self.length).contains(&at)
+    }
+}
+
 /// An acceptor's disk. It outlives the processes that write to it.
 #[derive(Clone, Debug)]
 pub struct Disk {
@@ -40,6 +46,8 @@ pub struct Disk {
     stale: Vec<(u64, Vec<u8>)>,
     /// What was made durable since this was last asked.
     synced: Vec<Synced>,
+    /// What was synced last.
+    newest: Option<Synced>,
     /// There is no space for another segment.
     pub full: bool,
     /// Writes and syncs that succeed before one fails, once; `None`: all.
@@ -63,6 +71,7 @@ impl Disk {
             before: Vec::new(),
             stale: Vec::new(),
             synced: Vec::new(),
+            newest: None,
             full: false,
             fails_after: None,
             dies_before_sync: false,
@@ -124,17 +133,22 @@ impl Disk {
         (self.fails_after, self.dies_before_sync) = (None, false);
     }
 
-    /// Bits of sectors that were written turn over.
+    /// Bits of sectors that were written turn over; but not of those that were synced last: when nothing
+    /// stands behind them, no reader can tell that from a write that the power has cut short.
     pub fn rot(&mut self, bits: u64, chance: &mut Chance) {
         let numbers: Vec<u64> = self.segments.keys().copied().collect();
         for _ in 0..bits {
             if numbers.is_empty() {
                 return;
             }
-            let number = chance.pick(&numbers);
-            let bytes = self.segments.get_mut(&number).expect("one of the segments");
-            let used = bytes.iter().rposition(|byte| *byte != 0).map_or(1, |last| last + 1);
-            bytes[chance.below(used as u64) as usize] ^= 1 << chance.below(8);
+            let segment = chance.pick(&numbers);
+            let bytes = self.segments.get_mut(&segment).expect("one of the segments");
+            let used = bytes.iter().rposition(|byte| *byte != 0).map_or(1, |last| last + 1) as u64;
+            let at = chance.below(used);
+            let newest = self.newest.is_some_and(|newest| newest.covers(segment, at));
+            if !newest {
+                bytes[at as usize] ^= 1 << chance.below(8);
+            }
         }
     }
 
@@ -214,12 +228,13 @@ impl Medium for Disk {
             self.unsynced.iter_mut().for_each(|overwritten| overwritten.forgotten = true);
             return result;
         }
-        let synced = &mut self.synced;
+        let (synced, newest) = (&mut self.synced, &mut self.newest);
         self.unsynced.retain(|overwritten| {
             let done = overwritten.segment == segment && !overwritten.forgotten;
             if done {
                 let (at, length) = (overwritten.at as u64, overwritten.length as u64);
                 synced.push(Synced { segment, at, length });
+                *newest = synced.last().copied();
             }
             !done
         });
@@ -312,6 +327,17 @@ mod tests {
         disk.take_synced(|synced, bytes| told.push((synced, bytes.len())));
         let length = SECTOR as u64;
         assert_eq!(told, [(Synced { segment: 1, at: 0, length }, SECTOR)]);
+    }
+
+    #[test]
+    fn what_was_synced_last_does_not_rot_and_what_was_before_does() {
+        let mut disk = disk();
+        disk.write(1, SECTOR as u64, &[2; SECTOR]).unwrap();
+        disk.sync(1).unwrap();
+        disk.rot(100, &mut Chance::new(1));
+        let bytes = disk.read(1).unwrap();
+        assert!(bytes[..SECTOR].iter().any(|byte| *byte != 1));
+        assert!(bytes[SECTOR..2 * SECTOR].iter().all(|byte| *byte == 2));
     }
 
     #[test]
