@@ -50,6 +50,9 @@ impl Shadow {
     /// # Errors
     /// When a power cut would make it forget that.
     pub fn covers(&self, packet: &Packet<'_>) -> Checked {
+        if packet.header.log.get() == 0 {
+            return Ok(()); // a blank one promises nothing: it only tells another that its life is over
+        }
         match packet.body {
             Body::Phase1b(body, _, runs) => {
                 self.promise(packet, body.ballot.get(), body.life.get())?;
