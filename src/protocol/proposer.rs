@@ -49,6 +49,8 @@ const FLOW: usize = 6;
 const SETTLE: Nanos = 50 * MS;
 /// Instances sent again when a timeout passes in vain.
 const RESEND: usize = 32;
+/// An instance that acceptors miss, as their votes show, is sent again after this long at the latest.
+const MISSED_MAX: Nanos = 20 * MS;
 /// How far a retransmission looks beyond the frontier for instances that acceptors missed.
 const MISSED_SCAN: u64 = 256;
 /// A proposer that lags by no more knows "all" that is decided: the rest is on its way.

@@ -114,7 +114,11 @@ impl Proposer {
         let top = self.window.tally.top(self.ballot).min(self.sent_until).min(frontier + MISSED_SCAN);
         let patience = self.rto.round_trip() * 3 / 2;
         for instance in frontier..top {
-            let late = self.window.sent(instance).is_some_and(|(at, _)| now.saturating_sub(at) > patience);
+            // Who does not take it however often it is sent, for want of space, is asked ever more rarely.
+            let late = self.window.sent(instance).is_some_and(|(at, sends)| {
+                let doublings = sends.saturating_sub(1).min(8);
+                now.saturating_sub(at) > (patience << doublings).min(MISSED_MAX.max(patience))
+            });
             if late
                 && self.window.tally.missed(self.ballot, instance)
                 && self.window.tally.count(self.ballot, instance) < self.acceptors.majority()
