@@ -325,7 +325,7 @@ impl Rejoin {
             // either, or another log, may know that as well.
             self.lives.learn(self.at, joiner.max(told[self.at].get()));
             self.next_life();
-            self.ask_above(self.asked.max(ballot));
+            self.ask_above(if ballot.follows(self.asked) { self.asked.max(ballot) } else { self.asked });
             return None;
         }
         if foreign {
