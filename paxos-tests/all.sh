@@ -164,6 +164,8 @@ checked run_catch_up.sh 10000
 checked run_late_learner.sh 10000
 checked run_kill_leader.sh 3000
 checked run_kill_leader.sh 300000 0
+checked run_kill_acceptors.sh 20000
+checked run_rolling_restart.sh 20000 4
 scenario run_lines.sh
 checked run_deaf_tail.sh 1000
 checked run_full_disk.sh
@@ -183,6 +185,8 @@ if [[ $long ]]; then
     checked run_catch_up.sh 500000
     checked run_late_learner.sh 500000
     checked run_kill_leader.sh 500000 0
+    checked run_kill_acceptors.sh 100000 4
+    checked run_rolling_restart.sh 100000 8
     for loss in 10 30 50; do
         checked run_loss.sh 10000 $loss
         checked run_per_receiver_loss.sh 10000 $loss
