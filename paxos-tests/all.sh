@@ -75,7 +75,7 @@ step() {
     if [[ -s $RESULTS/summary ]]; then
         detail=$(grep -v '^peak memory' "$RESULTS/summary" | awk '{ printf "%s%s", (NR > 1 ? "; " : ""), $0 }') || true
     else
-        detail=$(grep -E '^(demo.sh: [0-9]+ values|check_)' "$log" | tail -n 1) || true
+        detail=$(grep -E '^(demo.sh: [0-9]+ values|check_|[0-9]+ runs, )' "$log" | tail -n 1) || true
     fi
     clear_progress
     case $code in
@@ -141,6 +141,15 @@ cargo_step cargo fmt --all --check
 cargo_step cargo clippy --workspace --all-targets -- -D warnings
 cargo_step cargo test --workspace
 cargo_step cargo build --release --workspace
+
+# --- the simulator --------------------------------------------------------------------------------------------------
+
+if [[ -x target/release/paxos ]]; then
+    # Other seeds every day, the same all day: whoever sees one fail can see it again.
+    step "paxos sim --seeds 1500" 300 target/release/paxos -qq sim --seeds 1500 --from "$((EPOCHSECONDS / 86400 * 1500))"
+else
+    skipped "paxos sim --seeds 1500" "target/release/paxos is missing"
+fi
 
 # --- the scripts ----------------------------------------------------------------------------------------------------
 
