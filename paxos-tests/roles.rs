@@ -5,7 +5,7 @@
 //! `PAXOS_SEED=7` runs one seed, `PAXOS_SEEDS=5000` so many of each sweep.
 
 use paxos::protocol::Stop;
-use paxos::sim::{self, Script, Story, World, random_script, struggle};
+use paxos::sim::{self, Script, Story, World, amnesia, crowd, forget, late_promise, random_script, struggle};
 use wire::{Kind, Role};
 
 fn env(name: &str) -> Option<u64> {
@@ -642,6 +642,11 @@ fn of_two_processes_with_one_id_the_newer_ends() {
     }
 }
 
+#[test]
+fn what_the_leader_forgot_that_it_had_logged_is_decided_twice_and_delivered_once() {
+    run_seed(env("PAXOS_SEED").unwrap_or(1), &crowd(1));
+}
+
 // ---------------------------------------------------------------------- flow
 
 #[test]
@@ -689,6 +694,21 @@ fn an_acceptor_that_stops_reading_slows_the_leader_for_a_bounded_time() {
 #[test]
 fn leaders_come_and_go_and_no_two_are_heard_by_the_same_acceptors() {
     sweep(30, struggle);
+}
+
+#[test]
+fn acceptors_forget_in_the_middle_of_a_duel_of_leaders() {
+    sweep(20, forget);
+}
+
+#[test]
+fn a_promise_that_was_on_its_way_when_its_acceptor_forgot_it_counts_for_nothing() {
+    sweep(20, late_promise);
+}
+
+#[test]
+fn any_number_of_acceptors_forget_and_no_two_learners_of_one_log_differ() {
+    sweep(20, amnesia);
 }
 
 #[test]

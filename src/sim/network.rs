@@ -27,6 +27,15 @@ pub struct Cut {
     pub group: Option<Role>,
 }
 
+impl Cut {
+    fn concerns(&self, hop: &Hop) -> bool {
+        self.from.is_none_or(|who| who.is(hop.from))
+            && self.to.is_none_or(|who| who.is(hop.to))
+            && self.kind.is_none_or(|kind| kind == hop.kind)
+            && self.group.is_none_or(|group| hop.group == Some(group))
+    }
+}
+
 /// A packet between a sender and one of its receivers.
 #[derive(Clone, Copy, Debug)]
 pub struct Hop {
@@ -78,6 +87,8 @@ pub struct Fate {
 pub struct Network {
     pub weather: Weather,
     pub cuts: Vec<Cut>,
+    /// What matches one of these does not arrive before it is released.
+    pub holds: Vec<Cut>,
     /// Some hear only each other, and nobody else hears them.
     pub islands: Vec<Vec<Who>>,
     /// By sender's and receiver's place: a burst of losses goes on (Gilbert 1960).
@@ -106,12 +117,12 @@ impl Network {
         if self.islands.iter().any(parted) {
             return false;
         }
-        !self.cuts.iter().any(|cut| {
-            cut.from.is_none_or(|who| who.is(hop.from))
-                && cut.to.is_none_or(|who| who.is(hop.to))
-                && cut.kind.is_none_or(|kind| kind == hop.kind)
-                && cut.group.is_none_or(|group| hop.group == Some(group))
-        })
+        !self.cuts.iter().any(|cut| cut.concerns(hop))
+    }
+
+    /// Whether a packet has to wait until it is released.
+    pub fn holds(&self, hop: &Hop) -> bool {
+        self.holds.iter().any(|hold| hold.concerns(hop))
     }
 
     /// What becomes of a packet that no cut stops.

@@ -78,6 +78,8 @@ impl World {
             Sentence::TimersLate(time) => self.late = *time,
             Sentence::Weather(turn) => self.turns(*turn),
             Sentence::Cut(cut) => self.network.cuts.push(*cut),
+            Sentence::Hold(hold) => self.network.holds.push(*hold),
+            Sentence::Release => self.release(),
             Sentence::CutOff(some) => self.network.islands.push(some.clone()),
             Sentence::HearsAgain(who) => self.network.cuts.retain(|cut| cut.to != Some(*who)),
             Sentence::FarAhead => self.propose_far_ahead(),
@@ -88,6 +90,7 @@ impl World {
             }
             Sentence::Calm => {
                 self.network.calm();
+                self.release();
                 self.doomed.clear();
                 self.wake_all();
                 self.mend_disks();

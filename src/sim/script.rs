@@ -24,6 +24,7 @@
 //! learner 1 hears nothing       proposer 1 hears no 2b       nobody hears acceptor 3
 //! acceptors hear no proposer 1  learner 1 hears again        group learners is deaf
 //! acceptor 1, proposer 2 are cut off                         (from all others, not from each other)
+//! hold 1b from acceptor 1       hold all from proposer 2 to acceptor 1         release
 //! acceptors hear of an instance far ahead
 //! heal                          calm
 //! wait 2s                       after 20ms crash proposer 1
@@ -32,6 +33,7 @@
 //! expect ballots still for 10s within 60s                        expect acceptors whole within 5s
 //! ```
 //!
+//! `hold` keeps packets on their way until `release`.
 //! `heal` ends losses and mends what is cut; `calm` ends everything that goes wrong: what the network does,
 //! pauses, crashes that are still to come.
 
@@ -187,6 +189,8 @@ pub enum Sentence {
     TimersLate(Nanos),
     Weather(Turn),
     Cut(Cut),
+    Hold(Cut),
+    Release,
     CutOff(Vec<Who>),
     HearsAgain(Who),
     FarAhead,

@@ -12,7 +12,7 @@ use super::check::Checker;
 use super::network::{Network, Who};
 use super::node::Node;
 use super::packets::Packets;
-use super::queue::Queue;
+use super::queue::{Queue, What};
 use super::script::Crash;
 use super::story::Story;
 use super::stream::Stream;
@@ -80,6 +80,8 @@ pub struct World {
     streams: Vec<Stream>,
     packets: Packets,
     past: Vec<Old>,
+    /// Who will receive what when it is released.
+    held: Vec<(usize, What)>,
     /// Bytes that the network damages.
     scratch: Vec<u8>,
     ended: Vec<Ended>,
@@ -115,6 +117,7 @@ impl World {
             streams: Vec::new(),
             packets: Packets::default(),
             past: Vec::new(),
+            held: Vec::new(),
             scratch: Vec::new(),
             ended: Vec::new(),
             counts: Counts::default(),

@@ -316,6 +316,14 @@ impl Life {
                 let group = chance.pick(&["clients", "proposers", "acceptors", "learners"]);
                 self.says(format!("group {group} is deaf"));
             }
+            6 if chance.percent(50) => {
+                let what = if chance.percent(30) { "all" } else { chance.pick(&KINDS) };
+                self.says(format!("hold {what} from {one}"));
+                if chance.percent(50) {
+                    self.waits(chance);
+                    self.says("release");
+                }
+            }
             5 => {
                 let third = self.anybody(chance);
                 self.says(format!("{one}, {other}, {third} are cut off"));

@@ -1,10 +1,14 @@
 //! Scripts that nobody would think of.
 
+mod crowd;
 mod forget;
+mod late;
 mod life;
 mod struggle;
 
+pub use crowd::crowd;
 pub use forget::forget;
+pub use late::late_promise;
 pub use life::{amnesia, random_script};
 pub use struggle::struggle;
 
@@ -14,6 +18,8 @@ pub fn script(seed: u64) -> String {
         0 => struggle(seed),
         1 => amnesia(seed),
         2 => forget(seed),
+        4 if seed % 128 == 4 => crowd(seed),
+        3 if seed % 16 == 3 => late_promise(seed),
         _ => random_script(seed),
     }
 }

@@ -36,6 +36,19 @@ pub(super) fn sentence(words: &[&str]) -> Understood<Sentence> {
         ["clocks", "drift", most] => Sentence::ClocksDrift(at_most(90, percent(most)?)?),
         ["timers", "late", "by", time] => Sentence::TimersLate(duration(time)?),
         ["acceptors", "hear", "of", "an", "instance", "far", "ahead"] => Sentence::FarAhead,
+        ["hold", what, "from", rest @ ..] => {
+            let kind = match (*what, named_kind(what)) {
+                ("all", _) => None,
+                (_, None) => return Err(format!("{what:?} is no kind of packet")),
+                (_, kind) => kind,
+            };
+            let (from, to) = match rest.iter().position(|word| *word == "to") {
+                Some(at) => (&rest[..at], Some(who(&rest[at + 1..])?)),
+                None => (rest, None),
+            };
+            Sentence::Hold(Cut { from: Some(who(from)?), to, kind, group: None })
+        }
+        ["release"] => Sentence::Release,
         ["heal"] => Sentence::Heal,
         ["calm"] => Sentence::Calm,
         ["group", group, "is", "deaf"] => Sentence::Cut(Cut { group: Some(role(group)?), ..Cut::default() }),

@@ -136,12 +136,14 @@ impl World {
         let link = (sent.origin.place, node.place);
         let hop = Hop { from: sent.origin.me, to: node.me, kind: sent.kind, group, link };
         let passes = self.network.passes(&hop);
+        let held = passes && self.network.holds(&hop);
         let fate = if passes { self.network.fate(&mut self.chance, link) } else { Default::default() };
         if let Some(told) = told {
             use core::fmt::Write;
             let copies = fate.copies.iter().flatten().count();
             let how = match copies {
                 _ if !passes => " (cut)",
+                _ if held => " (held)",
                 0 => " (lost)",
                 _ if fate.damaged => " (damaged)",
                 2 => " (twice)",
@@ -156,7 +158,20 @@ impl World {
             if packet == sent.packet {
                 self.packets.hold(packet);
             }
-            self.queue.push(self.now + delay, start, What::Arrive { packet, from, socket: socket as u8 });
+            let arrives = What::Arrive { packet, from, socket: socket as u8 };
+            if held {
+                self.held.push((start, arrives));
+            } else {
+                self.queue.push(self.now + delay, start, arrives);
+            }
+        }
+    }
+
+    /// What was held arrives now.
+    pub(in crate::sim) fn release(&mut self) {
+        self.network.holds.clear();
+        for (start, arrives) in core::mem::take(&mut self.held) {
+            self.queue.push(self.now, start, arrives);
         }
     }
 
