@@ -1,10 +1,14 @@
 //! A disk that does what real ones do at their worst.
 
 use super::chance::Chance;
-use crate::journal::{Medium, SECTOR, Source};
+use crate::journal::{Frame, Medium, Owner, SECTOR, Source};
 use crate::protocol::Nanos;
 use std::collections::BTreeMap;
 use std::io;
+use wire::Ballot;
+
+/// How much of an older log there is.
+const STALE_SECTORS: u64 = 400;
 
 /// What a write that was not synced has overwritten.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +82,24 @@ impl Disk {
             slow: 0,
             took: 0,
         }
+    }
+
+    /// One whose space was used before: what is left of that are frames of an older log of the same acceptor,
+    /// one in each sector, and each says something else than the acceptor remembers.
+    pub fn used(segment_len: u64, owner: Owner, chance: &mut Chance) -> Disk {
+        let mut disk = Disk::new(segment_len);
+        let sectors = (segment_len / SECTOR as u64).min(STALE_SECTORS);
+        let mut stale = vec![0; SECTOR];
+        let (epoch, mut chain) = (chance.draw(), 0);
+        for number in 1..sectors {
+            let mut frame = Frame::with_capacity(SECTOR);
+            frame.promised(Ballot::new(1_000_000 + number, owner.acceptor, number));
+            let (bytes, next) = frame.seal(epoch, number, chain);
+            stale.extend_from_slice(bytes);
+            chain = next;
+        }
+        disk.stale.push((0, stale));
+        disk
     }
 
     /// Whether nothing was ever written to it.
@@ -255,6 +277,8 @@ impl Medium for Disk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::frame::FrameHeader;
+    use zerocopy::FromBytes;
 
     /// A disk with one segment of eight sectors, the first of which holds ones, durably.
     fn disk() -> Disk {
@@ -350,6 +374,18 @@ mod tests {
         assert!(disk.is_empty() && disk.create(1).unwrap() && disk.create(2).unwrap());
         assert_eq!((disk.read(1).unwrap()[0], disk.read(2).unwrap()[0]), (0, 1), "never its own past");
         assert_eq!(disk.replaced().stale.len(), 2);
+    }
+
+    #[test]
+    fn used_space_holds_whole_frames_that_are_not_of_this_log() {
+        let owner = Owner { cluster: 5, acceptor: 1 };
+        let mut disk = Disk::used(8 * SECTOR as u64, owner, &mut Chance::new(1));
+        assert!(disk.create(1).unwrap());
+        let bytes = disk.read(1).unwrap();
+        let epoch = FrameHeader::ref_from_prefix(&bytes[SECTOR..]).unwrap().0.epoch.get();
+        for at in 1..8 {
+            assert!(FrameHeader::find(&bytes[at * SECTOR..], epoch).is_some(), "sector {at}");
+        }
     }
 
     #[test]

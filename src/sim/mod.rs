@@ -35,7 +35,7 @@ pub mod world;
 
 pub use chance::Chance;
 pub use failure::{Failure, Rule};
-pub use generate::{amnesia, random_script, script, struggle};
+pub use generate::{amnesia, forget, random_script, script, struggle};
 pub use network::Who;
 pub use script::Script;
 pub use story::Story;

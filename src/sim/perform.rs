@@ -80,6 +80,7 @@ impl World {
             Sentence::Cut(cut) => self.network.cuts.push(*cut),
             Sentence::CutOff(some) => self.network.islands.push(some.clone()),
             Sentence::HearsAgain(who) => self.network.cuts.retain(|cut| cut.to != Some(*who)),
+            Sentence::FarAhead => self.propose_far_ahead(),
             Sentence::Heal => {
                 self.network.mend();
                 self.network.weather.loss = 0;

@@ -24,6 +24,7 @@
 //! learner 1 hears nothing       proposer 1 hears no 2b       nobody hears acceptor 3
 //! acceptors hear no proposer 1  learner 1 hears again        group learners is deaf
 //! acceptor 1, proposer 2 are cut off                         (from all others, not from each other)
+//! acceptors hear of an instance far ahead
 //! heal                          calm
 //! wait 2s                       after 20ms crash proposer 1
 //! expect all delivered within 20s        expect nothing delivered        expect 50 delivered within 3s
@@ -188,6 +189,7 @@ pub enum Sentence {
     Cut(Cut),
     CutOff(Vec<Who>),
     HearsAgain(Who),
+    FarAhead,
     Heal,
     Calm,
 }

@@ -2,7 +2,36 @@
 
 use super::Checked;
 use crate::sim::failure::hold;
-use wire::{Body, Packet};
+use std::collections::BTreeMap;
+use wire::{Ballot, Body, Packet};
+
+/// Which start of a proposer used which ballot.
+#[derive(Default)]
+pub struct Users {
+    users: BTreeMap<Ballot, usize>,
+    /// The last one that was looked up.
+    last: (Ballot, usize),
+}
+
+impl Users {
+    /// The process that was started as the so-manieth proposes, or asks for promises.
+    ///
+    /// # Errors
+    /// When another start did in the same ballot.
+    pub fn uses(&mut self, packet: &Packet<'_>, start: usize) -> Checked {
+        let ballot = match packet.body {
+            Body::Phase1a(body) => body.ballot.get(),
+            Body::Phase2a(body, _) => body.ballot(packet.sender),
+            _ => return Ok(()),
+        };
+        if self.last != (ballot, start) {
+            let user = *self.users.entry(ballot).or_insert(start);
+            hold!(user == start, OneValuePerBallot, "{packet}: an earlier start used this ballot");
+            self.last = (ballot, start);
+        }
+        Ok(())
+    }
+}
 
 /// Nobody asks for promises, or leads, in a ballot of somebody else or of a former life.
 ///
@@ -24,10 +53,10 @@ pub fn owned(packet: &Packet<'_>) -> Checked {
 
 #[cfg(test)]
 mod tests {
-    use super::super::forge::{acceptor, ballot, broken, packet, proposer, seen};
+    use super::super::forge::{acceptor, ballot, broken, packet, proposal, proposer, seen};
     use super::*;
     use crate::sim::failure::Rule;
-    use wire::{Ballot, Join, Phase1a};
+    use wire::{Join, Phase1a};
 
     #[test]
     fn a_ballot_of_another_proposer_or_of_a_former_life_is_a_violation() {
@@ -49,5 +78,16 @@ mod tests {
         ask(77, Ballot::new(4, 1, 77)).unwrap();
         assert_eq!(broken(ask(77, Ballot::new(4, 1, 78))), Rule::OneValuePerBallot);
         assert_eq!(broken(ask(77, Ballot::new(4, 2, 77))), Rule::OneValuePerBallot);
+    }
+
+    #[test]
+    fn a_ballot_that_an_earlier_start_used_is_a_violation() {
+        let mut users = Users::default();
+        let mut proposes =
+            |round, start| seen(&proposal(proposer(1), round, 0, 0, "x"), |packet| users.uses(packet, start));
+        proposes(1, 5).unwrap();
+        proposes(1, 5).unwrap();
+        proposes(2, 6).unwrap();
+        assert_eq!(broken(proposes(1, 6)), Rule::OneValuePerBallot);
     }
 }

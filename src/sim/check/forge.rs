@@ -1,6 +1,6 @@
 //! Packets that no honest process sends, for the tests of the checkers.
 
-use super::{Checked, Checker};
+use super::{Checked, Checker, Speaker};
 use crate::sim::failure::{Failure, Rule};
 use crate::sim::stream::Stream;
 use wire::report::Room;
@@ -108,7 +108,10 @@ pub fn seen(bytes: &[u8], check: impl FnOnce(&Packet<'_>) -> Checked) -> Checked
 
 /// Shows packets to the whole checker, each from the life that is its sender's incarnation.
 pub fn told(checker: &mut Checker, streams: &[Stream], bytes: &[u8]) -> Checked {
-    seen(bytes, |packet| checker.sent(0, packet, packet.sender.incarnation, None, streams))
+    seen(bytes, |packet| {
+        let speaker = Speaker { start: 0, life: packet.sender.incarnation, durable: None };
+        checker.sent(0, packet, speaker, streams)
+    })
 }
 
 /// The rule that is broken.

@@ -31,6 +31,7 @@ use super::failure::Failure;
 use super::node::{Actor, Node};
 use super::stream::Stream;
 use crate::protocol::Nanos;
+use ballots::Users;
 use chosen::Chosen;
 use delivery::Delivery;
 use durable::Shadow;
@@ -49,12 +50,24 @@ pub struct Log {
     pub delivery: Delivery,
 }
 
+/// What a packet does not say of its sender.
+#[derive(Clone, Copy)]
+pub struct Speaker<'a> {
+    /// It was started as the so-manieth process.
+    pub start: usize,
+    /// The memory that an acceptor speaks from.
+    pub life: u64,
+    /// What its disk holds, if it keeps one.
+    pub durable: Option<&'a Shadow>,
+}
+
 /// All that is known of a run, and what must be true of it.
 pub struct Checker {
     acceptors: Vec<u16>,
     logs: Vec<Log>,
     /// The log in which something was chosen last.
     current: usize,
+    users: Users,
     promises: Promises,
     memory: Memory,
     /// Nothing holds any more.
@@ -68,6 +81,7 @@ impl Checker {
             acceptors: acceptors.to_vec(),
             logs: Vec::new(),
             current: 0,
+            users: Users::default(),
             promises: Promises::new(acceptors),
             memory: Memory::new(acceptors),
             suspended: false,
@@ -107,8 +121,7 @@ impl Checker {
         })
     }
 
-    /// A packet leaves a process. `life`: the memory that its sender speaks from; `durable`: what its disk
-    /// holds, if it keeps one.
+    /// A packet leaves a process.
     ///
     /// # Errors
     /// What it violates.
@@ -116,17 +129,18 @@ impl Checker {
         &mut self,
         now: Nanos,
         packet: &Packet<'_>,
-        life: u64,
-        durable: Option<&Shadow>,
+        speaker: Speaker<'_>,
         streams: &[Stream],
     ) -> Checked {
         if self.suspended {
             return Ok(());
         }
+        let Speaker { start, life, durable } = speaker;
         if let Some(shadow) = durable {
             shadow.covers(packet)?;
         }
         ballots::owned(packet)?;
+        self.users.uses(packet, start)?;
         self.promises.spoken(packet, life)?;
         let at = self.place(packet.header.log.get());
         let Log { chosen, delivery, .. } = &mut self.logs[at];

@@ -209,6 +209,7 @@ impl Life {
                 self.says(format!("pause {who} for {time}ms"));
             }
             5 | 6 => self.cuts(chance),
+            7 if chance.percent(20) => self.says("acceptors hear of an instance far ahead"),
             7 => self.weather(chance),
             _ => match self.late.pop() {
                 Some(id) => self.says(format!("start acceptor {id}")),
@@ -366,6 +367,20 @@ impl Life {
         for who in away {
             let fate = if chance.percent(50) { format!("crash {who}") } else { format!("{who} is cut off") };
             self.says(fate);
+        }
+        if self.proposers > 1 && chance.percent(25) {
+            // Any of the others, and so perhaps the one that would lead, hears or is heard only in part.
+            let other = if stays == 1 { self.proposers } else { 1 };
+            let half = chance.pick(&["hears no 2b", "hears no acceptors", "hears no clients"]);
+            self.says(format!("revive proposer {other}"));
+            self.says(match chance.below(5) {
+                0 => format!("acceptors hear no proposer {other}"),
+                1 => format!("nobody hears proposer {other}"),
+                _ => format!("proposer {other} {half}"),
+            });
+            // They may try again and again which of them can lead.
+            self.says("expect all delivered within 300s");
+            return;
         }
         self.says("expect all delivered within 120s");
         self.says("expect ballots still for 10s within 60s");

@@ -1,8 +1,10 @@
 //! Scripts that nobody would think of.
 
+mod forget;
 mod life;
 mod struggle;
 
+pub use forget::forget;
 pub use life::{amnesia, random_script};
 pub use struggle::struggle;
 
@@ -11,6 +13,7 @@ pub fn script(seed: u64) -> String {
     match seed % 8 {
         0 => struggle(seed),
         1 => amnesia(seed),
+        2 => forget(seed),
         _ => random_script(seed),
     }
 }

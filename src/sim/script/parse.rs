@@ -35,6 +35,7 @@ pub(super) fn sentence(words: &[&str]) -> Understood<Sentence> {
         ["clocks", "are", "set", "back"] => Sentence::ClocksSetBack,
         ["clocks", "drift", most] => Sentence::ClocksDrift(at_most(90, percent(most)?)?),
         ["timers", "late", "by", time] => Sentence::TimersLate(duration(time)?),
+        ["acceptors", "hear", "of", "an", "instance", "far", "ahead"] => Sentence::FarAhead,
         ["heal"] => Sentence::Heal,
         ["calm"] => Sentence::Calm,
         ["group", group, "is", "deaf"] => Sentence::Cut(Cut { group: Some(role(group)?), ..Cut::default() }),

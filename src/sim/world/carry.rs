@@ -3,14 +3,17 @@
 use super::World;
 use super::turn::Origin;
 use crate::protocol::To;
+use crate::sim::check::Speaker;
 use crate::sim::check::durable::Shadow;
 use crate::sim::failure::{Failure, hold};
 use crate::sim::network::{Hop, damage};
 use crate::sim::node::{self, listens_to};
 use crate::sim::packets::PacketId;
 use crate::sim::queue::What;
-use wire::{Kind, Packet, Role};
+use wire::{Body, Kind, Layout, PACKET_MAX, Packet, Phase2a, Role, Stamp};
 
+/// How far ahead nobody honest proposes.
+const FAR: u64 = 1 << 33;
 /// Packets of the past that may come back.
 const PAST: usize = 512;
 
@@ -43,7 +46,8 @@ impl World {
         self.counts.sent[packet.kind as usize] += 1;
         let tag = u64::from_le_bytes(packet.header.tag[..8].try_into().expect("8 of 16 bytes"));
         self.digest = (self.digest ^ tag ^ self.now).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
-        self.checker.sent(self.now, &packet, origin.life, durable, &self.streams)?;
+        let speaker = Speaker { start: origin.start, life: origin.life, durable };
+        self.checker.sent(self.now, &packet, speaker, &self.streams)?;
         let id = self.packets.put(bytes);
         let sent = Old { origin, to, kind: packet.kind, packet: id };
         let told = self.story.is_told().then(|| format!("{packet} →"));
@@ -56,6 +60,30 @@ impl World {
             self.carry(&old, told);
         }
         Ok(())
+    }
+
+    /// Lets the acceptors hear, in the name of whoever led last, of an instance that lies far ahead of all.
+    pub(in crate::sim) fn propose_far_ahead(&mut self) {
+        let Some(mut old) = self.past.iter().rev().find(|old| old.kind == Kind::Phase2a).copied() else {
+            return;
+        };
+        let Ok(Packet { header, sender, body: Body::Phase2a(body, batch), .. }) =
+            Packet::parse(self.packets.bytes(old.packet))
+        else {
+            return;
+        };
+        let far = Phase2a { instance: (body.instance.get() + FAR).into(), ..*body };
+        let layout = Layout { packet: PACKET_MAX, cluster: header.cluster.get() };
+        let stamp = Stamp { sequence: header.sequence(), log: header.log.get(), flags: 0 };
+        let mut bytes = [0; PACKET_MAX];
+        let length = wire::seal(&mut bytes, layout, sender, stamp, &far, &[batch.as_bytes()]);
+        old.packet = self.packets.put(&bytes[..length]);
+        for start in 0..self.nodes.len() {
+            if self.nodes[start].as_ref().is_some_and(|node| node.me.role == Role::Acceptor) {
+                self.carry(&Old { to: To::Peer(node::address(start)), ..old }, None);
+            }
+        }
+        self.packets.release(old.packet);
     }
 
     /// Keeps some packets of the past. Takes over the hold of the packet.

@@ -45,13 +45,17 @@ impl Default for Storage {
 impl World {
     /// Opens an acceptor's log, as its process does when it starts.
     pub(super) fn open(&mut self, me: Sender, cluster: u32) -> Result<(Journal<Disk>, Memory), Failure> {
+        let owner = Owner { cluster, acceptor: me.id };
         let storage = &mut self.storage;
-        let mut disk = storage.disks.remove(&me.id).unwrap_or_else(|| Disk::new(storage.segment_len));
+        let mut disk = match storage.disks.remove(&me.id) {
+            Some(disk) => disk,
+            None if self.chance.percent(30) => Disk::used(storage.segment_len, owner, &mut self.chance),
+            None => Disk::new(storage.segment_len),
+        };
         // Whoever starts it has looked after its disk.
         (disk.full, disk.fails_after) = (false, None);
         disk.slow = storage.slow.iter().rev().find(|(who, _)| who.is(me)).map_or(0, |(_, time)| *time);
         let mut memory = Memory::default();
-        let owner = Owner { cluster, acceptor: me.id };
         let (mut journal, report) = match Journal::open(disk, owner, self.chance.draw(), &mut memory) {
             Ok(opened) => opened,
             Err(error) => {
