@@ -9,7 +9,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 pub const RANGES_MAX: usize = 84;
 
 /// A half-open range of instances, `first..until`. Never empty on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Range {
     pub first: u64,
     pub until: u64,

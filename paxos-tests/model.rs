@@ -1,0 +1,134 @@
+//! Every order of events, for small numbers of everything: the shipped acceptor, its rejoin and its log, the
+//! shipped count of promises and of votes, under the model checker `stateright`.
+
+#[path = "model/learner.rs"]
+mod learner;
+#[path = "model/locals.rs"]
+mod locals;
+#[path = "model/packets.rs"]
+mod packets;
+#[path = "model/process.rs"]
+mod process;
+#[path = "model/properties.rs"]
+mod properties;
+#[path = "model/proposer.rs"]
+mod proposer;
+#[path = "model/shape.rs"]
+mod shape;
+#[path = "model/world.rs"]
+mod world;
+
+use properties::*;
+use shape::{Plant, Restarts, Shape};
+use stateright::{Checker, HasDiscoveries, Model, Property};
+use std::time::Instant;
+use world::World;
+
+/// Visits every state of a shape, and says how many there were.
+fn check(shape: Shape, sometimes: &[Property<World>]) {
+    let begun = Instant::now();
+    let checker = World::new(shape, sometimes).checker().threads(2);
+    let checker = checker.finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
+    let world = checker.model();
+    let (locals, steps) = world.locals.count();
+    println!(
+        "{} states, {} of them distinct, depth {}, {} s; of acceptors {locals} states, {steps} steps",
+        checker.state_count(),
+        checker.unique_state_count(),
+        checker.max_depth(),
+        begun.elapsed().as_secs(),
+    );
+    for property in world.properties().iter().filter(|p| p.expectation.discovery_is_failure()) {
+        if let Some(path) = checker.discovery(property.name) {
+            panic!("not so: {}\n{}", property.name, tell(world, path.into_actions()));
+        }
+    }
+    for property in sometimes {
+        assert!(checker.discovery(property.name).is_some(), "it never happened that {}", property.name);
+    }
+}
+
+fn tell(world: &World, actions: Vec<world::Action>) -> String {
+    let lines = actions
+        .iter()
+        .enumerate()
+        .map(|(at, action)| format!("{:3}. {}\n", at + 1, world.format_action(action)));
+    lines.collect()
+}
+
+/// Looks for the violation that a planted fault must lead to.
+fn bites(shape: Shape) {
+    let begun = Instant::now();
+    let plant = shape.plant;
+    let checker = World::new(shape, &[]).checker().threads(2);
+    let checker = checker.finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
+    let mut found: Vec<_> = checker.discoveries().into_iter().collect();
+    found.sort_by_key(|(name, path)| (path.clone().into_actions().len(), *name));
+    let (name, path) = found.into_iter().next().unwrap_or_else(|| panic!("{plant:?} is not found"));
+    println!(
+        "{plant:?}: not so after {} distinct states, {} ms: {name}\n{}",
+        checker.unique_state_count(),
+        begun.elapsed().as_millis(),
+        tell(checker.model(), path.into_actions())
+    );
+}
+
+/// TRIAL acceptors ballots instances flags
+#[test]
+#[ignore]
+fn trial() {
+    let text = std::env::var("TRIAL").unwrap_or_default();
+    let mut shape = Shape::SMALL;
+    let mut some = vec![a_value_is_chosen()];
+    for word in text.split_whitespace() {
+        let number = || word[1..].parse::<usize>().unwrap();
+        match word {
+            "durable" => {
+                shape.durable = true;
+                shape.restarts = Restarts::Often
+            }
+            "once" => {
+                shape.durable = true;
+                shape.restarts = Restarts::Once;
+                some.push(an_acceptor_recovered_and_voted())
+            }
+            "disk" => shape.durable = true,
+            "decisions" => {
+                shape.decisions = true;
+                some.push(an_acceptor_knows_what_is_decided())
+            }
+            "announce" => shape.announcements = true,
+            "zombie" => {
+                shape.zombie = true;
+                some.extend([
+                    a_rejoined_acceptor_voted(),
+                    a_promise_of_a_dead_life_did_not_count(),
+                    a_vote_of_a_dead_life_did_not_count(),
+                    a_blind_answer_did_not_count(),
+                ])
+            }
+            "together" => shape.together = true,
+            "loss" => {
+                shape.losses = &[1];
+                some.extend([
+                    a_rejoined_acceptor_voted(),
+                    a_promise_of_a_dead_life_did_not_count(),
+                    a_vote_of_a_dead_life_did_not_count(),
+                    a_blind_answer_did_not_count(),
+                ])
+            }
+            "loss2" => {
+                shape.losses = &[2];
+            }
+            "loss11" => {
+                shape.losses = &[1, 1];
+            }
+            _ if word.starts_with('a') => shape.acceptors = number(),
+            _ if word.starts_with('b') => shape.ballots = number(),
+            _ if word.starts_with('i') => shape.instances = number(),
+            _ => panic!("{word}"),
+        }
+    }
+    println!("{text}");
+    check(shape, &some);
+}
