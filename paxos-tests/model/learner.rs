@@ -92,8 +92,7 @@ impl Learners {
         let mut tally = Tally::new(&self.acceptors);
         for (sequence, sealed) in votes.enumerate() {
             let packet = sealed.packet();
-            let (Body::Phase2b(body, told, ranges), Kind::Vote { instance, .. }) =
-                (packet.body, sealed.kind)
+            let (Body::Phase2b(body, told, ranges), Kind::Vote { instance, .. }) = (packet.body, sealed.kind)
             else {
                 unreachable!("only votes are counted")
             };

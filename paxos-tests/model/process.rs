@@ -152,6 +152,9 @@ impl<'a> Process<'a> {
                 self.turn()
             }
         };
+        if self.shape.plant != Plant::Nothing {
+            return sent; // let us see what comes of it
+        }
         if self.acceptor.life() == life && self.acceptor.promised() < promised {
             self.fault = Some("a promise fell");
         }
@@ -191,7 +194,7 @@ impl<'a> Process<'a> {
         };
         let send = |out: &Outbox| leaving.extend(out.queued().map(|(to, bytes)| (to, bytes.to_vec())));
         let Ok(()) = self.out.persist_then_send(persist, send);
-        if self.shape.durable && self.shape.plant != Plant::SentBeforeDurable {
+        if self.shape.durable && self.shape.plant == Plant::Nothing {
             self.check_durable(&leaving);
         }
         let slot = usize::from(self.start.slot);

@@ -5,12 +5,14 @@ use crate::shape::{INSTANCES, Shape};
 use crate::world::{State, World};
 use stateright::Property;
 
+pub const ONE_VALUE: &str = "one value is decided for an instance";
+
 /// The invariants of the protocol.
 pub fn always() -> Vec<Property<World>> {
     vec![
         // Every value that a learner finds chosen, that a watermark covers, or that an acceptor holds as
         // decided.
-        Property::always("one value is decided for an instance", |world, state: &State| {
+        Property::always(ONE_VALUE, |world, state: &State| {
             world.decided(state).iter().all(|values| values.windows(2).all(|pair| pair[0] == pair[1]))
         }),
         Property::always("what is accepted was proposed in that ballot", |world, state: &State| {

@@ -13,6 +13,7 @@ use paxos::protocol::quorum::{Acceptors, Lives, Tally, lives};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, RwLock};
 use wire::{Ballot, Body, Phase1b};
+use zerocopy::IntoBytes;
 
 /// What a proposer has found out, and may act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,6 +93,21 @@ impl Proposers {
         outcomes
     }
 
+    /// Whether the earlier of two 1b of one ballot leads wherever the later one does: it is of the same life and
+    /// tells the same, but that it knew of no more lives.
+    pub fn leads_wherever(&self, packets: &Packets, earlier: PacketId, later: PacketId) -> bool {
+        let (earlier, later) = (packets.get(earlier), packets.get(later));
+        let (earlier, later) = (earlier.packet(), later.packet());
+        let (Body::Phase1b(one, knew, runs), Body::Phase1b(other, knows, again)) = (earlier.body, later.body)
+        else {
+            unreachable!("only promises are compared")
+        };
+        earlier.sender.id == later.sender.id
+            && one.as_bytes() == other.as_bytes()
+            && runs.as_bytes() == again.as_bytes()
+            && lives(knew).zip(lives(knows)).all(|(before, now)| before <= now)
+    }
+
     /// Reads a page: these 1b, in this order.
     fn read<'a>(
         &self,
@@ -150,7 +166,8 @@ impl Proposers {
 
     /// The rule once more, word for word and without a care for speed: for each instance a majority, each in a
     /// life that nobody of those read knows to be over and not blind there, has told of nothing above what is
-    /// proposed again; and that was told.
+    /// proposed again; and that was told. (A page that begins behind the instance tells of it when nothing was
+    /// accepted as far up as that.)
     fn permits<'a>(&self, quorum: &Quorum, promises: impl Iterator<Item = wire::Packet<'a>> + Clone) -> bool {
         let bodies = || {
             promises.clone().map(|packet| match packet.body {
@@ -173,7 +190,7 @@ impl Proposers {
         (quorum.from..self.shape.instances).all(|instance| {
             let best = quorum.best[instance];
             let voters = bodies().filter(|(id, body, _, runs)| {
-                let tells = (body.from.get()..).contains(&(instance as u64));
+                let tells = body.from.get().min(body.top.get()) <= instance as u64;
                 let sees = body.blind_until.get() <= instance as u64;
                 tells && sees && body.life.get() >= latest[id] && told(runs, instance) <= best
             });

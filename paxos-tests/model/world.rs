@@ -12,10 +12,10 @@ use std::sync::Arc;
 /// What a ballot proposed, by instance. All 0: it is not led yet.
 type Led = [u8; INSTANCES];
 
-/// What can matter no more is not kept: 1b of a ballot that is led; a later vote of a life that voted the same
-/// when it knew of fewer lives (the earlier one counts wherever the later one does); votes once they have
-/// decided; and help for who is a member (it could only tell it of lives, and who knows of more lives counts
-/// less).
+/// What can matter no more is not kept: 1b of a ballot that is led; a later 1b or vote of a life that said the
+/// same when it knew of fewer lives (the earlier one counts wherever the later one does); votes once they
+/// have decided; and help for who is a member (it could only tell it of lives, and who knows of more lives
+/// counts less).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     processes: [LocalId; SLOTS],
@@ -33,6 +33,12 @@ pub enum Action {
     Take {
         slot: usize,
         packet: PacketId,
+    },
+    /// An acceptor without memory takes all the help that it needs. It said nothing since it asked, so nobody
+    /// can tell at which moments it took the single answers.
+    Join {
+        slot: usize,
+        helped: Vec<PacketId>,
     },
     Restart {
         slot: usize,
@@ -170,6 +176,12 @@ impl World {
         let Err(at) = state.sent.binary_search(&id) else { return };
         match id.kind() {
             Kind::Promise { ballot } if state.is_led(ballot.into()) => {}
+            Kind::Promise { .. } => {
+                let mut promises = state.sent.iter().filter(|earlier| earlier.kind() == id.kind());
+                if !promises.any(|earlier| self.proposers.leads_wherever(&self.packets, *earlier, id)) {
+                    state.sent.insert(at, id);
+                }
+            }
             Kind::Process { slot } if self.locals.get(state.processes[usize::from(slot)]).member => {}
             Kind::Vote { ballot, instance } => self.vote(state, id, (ballot.into(), instance.into())),
             _ => state.sent.insert(at, id),
@@ -191,6 +203,29 @@ impl World {
             state.sent.retain(|id| !votes.contains(id));
         } else if let Err(at) = state.sent.binary_search(&id) {
             state.sent.insert(at, id);
+        }
+    }
+
+    /// All that an acceptor without memory may come to by the help that is there for it.
+    fn helped(
+        &self,
+        state: &State,
+        (slot, local): (usize, LocalId),
+        taken: &mut Vec<PacketId>,
+        actions: &mut Vec<Action>,
+    ) {
+        for id in World::sent(state, Kind::Process { slot: slot as u8 }) {
+            if taken.last().is_some_and(|last| *last >= id) {
+                continue; // in another order it comes to the same
+            }
+            let Some(step) = self.locals.step(&self.packets, local, Input::Packet(id)) else { continue };
+            taken.push(id);
+            if self.locals.get(step.to).member || !step.sent.is_empty() {
+                actions.push(Action::Join { slot, helped: taken.clone() });
+            } else {
+                self.helped(state, (slot, step.to), taken, actions);
+            }
+            taken.pop();
         }
     }
 
@@ -261,18 +296,19 @@ impl Model for World {
             return;
         }
         for slot in 0..self.shape.slots() {
-            self.of_proposers(state, |packet| actions.push(Action::Take { slot, packet }));
-            let acceptor = self.locals.get(state.processes[slot]).start.acceptor;
-            for id in &state.sent {
-                let takes = match id.kind() {
-                    Kind::Acceptors { but } => but != acceptor + 1,
-                    Kind::Process { slot: to } => usize::from(to) == slot,
-                    _ => false,
-                };
-                if takes {
-                    actions.push(Action::Take { slot, packet: *id });
-                }
+            let local = self.locals.get(state.processes[slot]);
+            if local.member {
+                self.of_proposers(state, |packet| actions.push(Action::Take { slot, packet }));
+            } else {
+                self.helped(state, (slot, state.processes[slot]), &mut Vec::new(), actions);
             }
+            let takes = |id: &PacketId| match id.kind() {
+                Kind::Acceptors { but } => but != local.start.acceptor + 1,
+                Kind::Process { slot: to } => local.member && usize::from(to) == slot,
+                _ => false,
+            };
+            let taken = state.sent.iter().copied().filter(takes);
+            actions.extend(taken.map(|packet| Action::Take { slot, packet }));
             if self.shape.restarts != Restarts::Never {
                 actions.push(Action::Restart { slot });
             }
@@ -303,6 +339,15 @@ impl Model for World {
         };
         let (slot, step) = match action {
             Action::Take { slot, packet } => input(slot, Input::Packet(packet))?,
+            Action::Join { slot, helped } => {
+                let mut last = None;
+                let mut to = state.processes[slot];
+                for id in helped {
+                    last = self.locals.step(&self.packets, to, Input::Packet(id));
+                    to = last.as_ref()?.to;
+                }
+                (slot, last?)
+            }
             Action::Heartbeat { slot } => input(slot, Input::Heartbeat)?,
             Action::Restart { slot } => {
                 let start = self.locals.get(state.processes[slot]).start;
@@ -335,6 +380,10 @@ impl Model for World {
         match action {
             Action::Take { slot, packet } => {
                 format!("{} takes  {}", name(*slot), self.packets.get(*packet).packet())
+            }
+            Action::Join { slot, helped } => {
+                let helped = helped.iter().map(|id| self.packets.get(*id).packet().to_string());
+                format!("{} takes  {}", name(*slot), helped.collect::<Vec<_>>().join(" and "))
             }
             Action::Restart { slot } => format!("{} restarts", name(*slot)),
             Action::Heartbeat { slot } => format!("{} tells how it stands", name(*slot)),
