@@ -74,25 +74,52 @@ fn bites(shape: Shape) {
 
 const LOSSY: Shape = Shape { losses: &[1], ..Shape::SMALL };
 const DURABLE: Shape = Shape { durable: true, restarts: Restarts::Often, ..Shape::SMALL };
+const ZOMBIE: Shape = Shape { zombie: true, ..Shape::SMALL };
+
+/// What the lives are for happens in every shape in which a memory is lost.
+fn lives_matter() -> Vec<Property<World>> {
+    vec![
+        a_value_is_chosen(),
+        a_later_ballot_keeps_what_an_earlier_one_chose(),
+        a_rejoined_acceptor_voted(),
+        a_promise_of_a_dead_life_did_not_count(),
+        a_vote_of_a_dead_life_did_not_count(),
+        a_blind_answer_did_not_count(),
+        a_fence_keeps_a_ballot_out(),
+    ]
+}
 
 #[test]
-fn every_planted_fault_is_found() {
-    for (plant, shape) in [
-        (Plant::OwnValueAlways, Shape::SMALL),
-        (Plant::LastAnswerWins, Shape::SMALL),
-        (Plant::VotersCountTwice, Shape::SMALL),
-        (Plant::PromisesForgotten, DURABLE),
-        (Plant::VotesForgotten, DURABLE),
-        (Plant::SentBeforeDurable, DURABLE),
-        (Plant::Amnesia, LOSSY),
-        (Plant::HelpersTellNoTop, LOSSY),
-        (Plant::BlindnessUntold, LOSSY),
-        (Plant::NoFence, LOSSY),
-        (Plant::PromisesOfAnyLife, LOSSY),
-        (Plant::VotesOfAnyLife, Shape { zombie: true, ..Shape::SMALL }),
-    ] {
-        bites(Shape { plant, ..shape });
-    }
+fn three_ballots_decide_one_value_for_each_of_two_instances() {
+    let shape = Shape { ballots: 3, instances: 2, ..Shape::SMALL };
+    check(
+        shape,
+        &[a_value_is_chosen(), a_later_ballot_keeps_what_an_earlier_one_chose(), a_hole_becomes_a_no_op()],
+    );
+}
+
+#[test]
+fn acceptors_and_proposers_that_learn_what_is_decided_keep_it() {
+    let shape = Shape { ballots: 3, decisions: true, ..Shape::SMALL };
+    check(shape, &[a_value_is_chosen(), an_acceptor_knows_what_is_decided()]);
+}
+
+#[test]
+fn acceptors_may_crash_at_any_moment_and_recover_from_their_disks() {
+    let shape = Shape { ballots: 3, instances: 2, ..DURABLE };
+    check(shape, &[a_value_is_chosen(), a_hole_becomes_a_no_op()]);
+    let shape = Shape { ballots: 3, restarts: Restarts::Once, ..DURABLE };
+    check(shape, &[a_value_is_chosen(), an_acceptor_recovered_and_voted()]);
+}
+
+#[test]
+fn an_acceptor_that_lost_its_memory_rejoins_while_its_old_packets_are_about() {
+    check(LOSSY, &lives_matter());
+}
+
+#[test]
+fn an_acceptor_may_run_on_in_its_former_life_beside_the_new_one() {
+    check(ZOMBIE, &lives_matter());
 }
 
 /// TRIAL acceptors ballots instances flags
@@ -129,6 +156,7 @@ fn trial() {
                     a_blind_answer_did_not_count(),
                 ])
             }
+            "behind" => shape.behind = true,
             "together" => shape.together = true,
             "loss" => {
                 shape.losses = &[1];

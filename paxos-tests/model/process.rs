@@ -34,7 +34,8 @@ impl Start {
     }
 
     fn setup(self, shape: &Shape) -> Setup {
-        let incarnation = Start::life(self.memory) + u64::from(self.again);
+        let life = if shape.behind && self.blank { 1 } else { Start::life(self.memory) };
+        let incarnation = life + u64::from(self.again);
         Setup {
             me: Sender { role: Role::Acceptor, id: u16::from(self.acceptor) + 1, incarnation },
             layout: LAYOUT,

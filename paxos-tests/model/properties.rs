@@ -1,9 +1,11 @@
 //! What must always hold, and what must happen at least once for that to mean anything.
 
 use crate::packets::{Kind, NOOP, own};
+use crate::process::Start;
 use crate::shape::{INSTANCES, Shape};
 use crate::world::{State, World};
 use stateright::Property;
+use wire::Body;
 
 pub const ONE_VALUE: &str = "one value is decided for an instance";
 
@@ -77,22 +79,24 @@ pub fn an_acceptor_knows_what_is_decided() -> Property<World> {
     })
 }
 
-/// Somebody voted in a start that satisfies this.
-fn voted(world: &World, state: &State, by: impl Fn(u64) -> bool) -> bool {
-    state.sent.iter().any(|id| {
-        matches!(id.kind(), Kind::Vote { .. }) && by(world.packets.get(*id).packet().sender.incarnation)
+/// Some vote, with the incarnation and the life of who cast it, is such.
+fn voted(world: &World, state: &State, such: impl Fn(u64, u64) -> bool) -> bool {
+    state.sent.iter().filter(|id| matches!(id.kind(), Kind::Vote { .. })).any(|id| {
+        let sealed = world.packets.get(*id);
+        let packet = sealed.packet();
+        matches!(packet.body, Body::Phase2b(body, ..) if such(packet.sender.incarnation, body.life.get()))
     })
 }
 
 pub fn an_acceptor_recovered_and_voted() -> Property<World> {
     Property::sometimes("an acceptor recovered and voted", |world, state: &State| {
-        voted(world, state, |incarnation| incarnation & 1 == 1)
+        voted(world, state, |incarnation, _| incarnation & 1 == 1)
     })
 }
 
 pub fn a_rejoined_acceptor_voted() -> Property<World> {
     Property::sometimes("a rejoined acceptor voted", |world, state: &State| {
-        voted(world, state, |incarnation| incarnation >= crate::process::Start::life(2))
+        voted(world, state, |_, life| life >= Start::life(2))
     })
 }
 

@@ -31,6 +31,8 @@ pub struct Shape {
     pub losses: &'static [u8],
     /// One that lost its memory may lose it again, or another one may, before it is a member again.
     pub together: bool,
+    /// Whoever starts without memory has a clock that lies behind, so that it begins a life below its former one.
+    pub behind: bool,
     /// The first acceptor runs a second time, without memory, beside its first run.
     pub zombie: bool,
     /// Proposers tell what is decided: watermarks, repairs, pages that begin later.
@@ -80,6 +82,7 @@ impl Shape {
         restarts: Restarts::Never,
         losses: &[],
         together: false,
+        behind: false,
         zombie: false,
         decisions: false,
         announcements: false,
