@@ -122,6 +122,27 @@ fn an_acceptor_may_run_on_in_its_former_life_beside_the_new_one() {
     check(ZOMBIE, &lives_matter());
 }
 
+#[test]
+fn every_planted_fault_leads_to_two_decisions() {
+    for (plant, shape) in [
+        (Plant::OwnValueAlways, Shape::SMALL),
+        (Plant::LastAnswerWins, Shape::SMALL),
+        (Plant::VotersCountTwice, Shape::SMALL),
+        (Plant::PromisesForgotten, DURABLE),
+        (Plant::VotesForgotten, DURABLE),
+        (Plant::SentBeforeDurable, DURABLE),
+        (Plant::Amnesia, LOSSY),
+        (Plant::HelpersTellNoTop, LOSSY),
+        (Plant::BlindnessUntold, LOSSY),
+        (Plant::NoFence, LOSSY),
+        (Plant::PromisesOfAnyLife, LOSSY),
+        // What an acceptor voted before it lost its memory harms nobody, for the fence lies above it.
+        (Plant::VotesOfAnyLife, ZOMBIE),
+    ] {
+        bites(Shape { plant, ..shape });
+    }
+}
+
 /// TRIAL acceptors ballots instances flags
 #[test]
 #[ignore]
