@@ -29,12 +29,12 @@ impl Start {
     /// Lives are ordered in time by the bits above these, as [`paxos::protocol::rejoin`] makes them.
     const LIFE: u32 = 22;
 
-    pub fn life(memory: u8) -> u64 {
-        u64::from(memory) << Start::LIFE
+    pub fn life(memory: u64) -> u64 {
+        memory << Start::LIFE
     }
 
     fn setup(self, shape: &Shape) -> Setup {
-        let life = if shape.behind && self.blank { 1 } else { Start::life(self.memory) };
+        let life = if shape.behind && self.blank { 1 } else { Start::life(self.memory.into()) };
         let incarnation = life + u64::from(self.again);
         Setup {
             me: Sender { role: Role::Acceptor, id: u16::from(self.acceptor) + 1, incarnation },
@@ -105,7 +105,7 @@ impl<'a> Process<'a> {
         };
         if !start.blank {
             let standing = Standing {
-                life: Start::life(start.memory),
+                life: Start::life(start.memory.into()),
                 log: LOG,
                 blind_until: 0,
                 lives: shape.ids().iter().map(|_| Start::life(1)).collect(),

@@ -33,6 +33,8 @@ pub struct Shape {
     pub together: bool,
     /// Whoever starts without memory has a clock that lies behind, so that it begins a life below its former one.
     pub behind: bool,
+    /// How many lives each acceptor begins at most: two processes with one id may end one another's for ever.
+    pub lives: u64,
     /// The first acceptor runs a second time, without memory, beside its first run.
     pub zombie: bool,
     /// Proposers tell what is decided: watermarks, repairs, pages that begin later.
@@ -83,6 +85,7 @@ impl Shape {
         losses: &[],
         together: false,
         behind: false,
+        lives: 3,
         zombie: false,
         decisions: false,
         announcements: false,

@@ -215,8 +215,8 @@ impl World {
         actions: &mut Vec<Action>,
     ) {
         for id in World::sent(state, Kind::Process { slot: slot as u8 }) {
-            if taken.last().is_some_and(|last| *last >= id) {
-                continue; // in another order it comes to the same
+            if taken.contains(&id) {
+                continue; // it would change nothing
             }
             let Some(step) = self.locals.step(&self.packets, local, Input::Packet(id)) else { continue };
             taken.push(id);
@@ -404,8 +404,7 @@ impl Model for World {
         self.always.clone()
     }
 
-    /// No acceptor begins more lives than this, not even one that two processes quarrel about.
     fn within_boundary(&self, state: &State) -> bool {
-        self.acceptors(state).all(|local| local.life >> 22 <= 4)
+        self.acceptors(state).all(|local| local.life < Start::life(self.shape.lives + 1))
     }
 }
