@@ -133,7 +133,7 @@ cargo_step() {
     elif [[ $2 == fmt || $2 == clippy ]] && ! cargo "$2" --version >/dev/null 2>&1; then
         skipped "$*" "cargo has no $2 here"
     else
-        step "$*" 600 "$@"
+        step "$*" 900 "$@"
     fi
 }
 
