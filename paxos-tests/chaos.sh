@@ -326,7 +326,8 @@ summary() {
     say "$total faults in $run_seconds s, seed $seed: $text"
     for file in "$RESULTS"/client*.sent; do
         sent=$((sent + $(tail -n 1 "$file")))
-        acked=$((acked + $(tail -qn 1 "${file%.sent}.acked" 2>/dev/null || echo 0)))
+        line=$(tail -qn 1 "${file%.sent}.acked" 2>/dev/null) || true
+        acked=$((acked + ${line:-0})) # one that was killed at once has noted nothing
     done
     delivered=$(wc -l <"$RESULTS/learn1.${starts[learner1]}")
     say "$sent values submitted, $acked acknowledged, $delivered delivered"

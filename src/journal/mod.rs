@@ -36,7 +36,7 @@ mod scan;
 mod segment;
 
 pub use append::Journal;
-pub use frame::Frame;
+pub use frame::{Frame, FrameHeader};
 pub use medium::{Medium, Source};
 pub use record::{Record, Standing};
 pub use report::{Fault, Finding, Loss, OpenError, Place, Report};

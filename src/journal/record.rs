@@ -50,7 +50,7 @@ impl Kind {
 }
 
 /// Who an acceptor is to the others: see [`crate::protocol::rejoin`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Standing {
     /// The memory that it speaks from. 0: none yet.
     pub life: u64,

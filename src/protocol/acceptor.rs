@@ -9,6 +9,8 @@
 //! made, and no packet of that turn leaves before that is durable ([`Outbox::persist_then_send`]). Without
 //! memory it does nothing of the kind before it is a member again: see [`super::rejoin`].
 
+mod essence;
+
 use super::catch_up::{CatchUp, Step};
 use super::identity::Identity;
 use super::lineage::bound;

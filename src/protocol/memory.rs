@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use wire::Ballot;
 
 /// The part of an acceptor that a disk keeps.
-#[derive(Default)]
+#[derive(Default, Hash)]
 pub struct Memory {
     pub(super) promised: Ballot,
     pub(super) store: Store,

@@ -10,7 +10,7 @@ use wire::{Ballot, RANGES_MAX, Range};
 use zerocopy::byteorder::big_endian::U64;
 
 /// The fixed set of acceptors.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Acceptors {
     ids: heapless::Vec<u16, ACCEPTORS_MAX>,
 }
@@ -55,7 +55,7 @@ impl Acceptors {
 
 /// The latest life that is known of each acceptor. A life is a memory without a gap: one that lost its memory
 /// begins another, larger one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Lives(heapless::Vec<u64, ACCEPTORS_MAX>);
 
 impl Lives {

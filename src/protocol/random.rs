@@ -3,7 +3,7 @@
 use super::Nanos;
 
 /// xorshift64* (Vigna 2016). Good enough to spread retries; nothing here needs more.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Random(u64);
 
 impl Random {

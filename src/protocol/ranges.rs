@@ -3,7 +3,7 @@
 use wire::{RANGES_MAX, Range, RangeRecord};
 
 /// Ascending ranges with gaps between them, no more than one packet carries.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct RangeSet {
     ranges: heapless::Vec<Range, RANGES_MAX>,
 }

@@ -46,7 +46,7 @@ const REMEMBERED: Nanos = 5_000 * MS;
 const EXPLAIN: Nanos = 10_000 * MS;
 
 /// Somebody who helps.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Helper {
     log: u32,
     /// It knows of a life of ours before this one.
@@ -57,7 +57,7 @@ struct Helper {
 }
 
 /// A blank acceptor that was heard.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Blank {
     life: u64,
     heard: Nanos,
@@ -71,6 +71,7 @@ pub struct Joined {
     pub fence: Ballot,
 }
 
+#[derive(Hash)]
 pub struct Rejoin {
     acceptors: Acceptors,
     /// Our place among them.

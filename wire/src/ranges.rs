@@ -13,7 +13,7 @@ pub const RANGES_MAX: usize = 84;
 pub(crate) const INSTANCES: u64 = u64::MAX - 1;
 
 /// A half-open range of instances, `first..until`. Never empty on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Range {
     pub first: u64,
     pub until: u64,
