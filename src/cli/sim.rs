@@ -1,5 +1,6 @@
 //! `paxos sim`: one run as a story, or many runs side by side.
 
+use crate::engine::heap;
 use crate::sim::failure::{Failure, Rule};
 use crate::sim::shrink::shrink;
 use crate::sim::story::Seconds;
@@ -60,6 +61,7 @@ const LAST_LINES: usize = 40;
 /// # Errors
 /// What is wrong with the command.
 pub fn main(args: &SimArgs, quiet: bool) -> Result<ExitCode, String> {
+    heap::large_blocks_from_the_system();
     #[cfg(planted)]
     args.planted.iter().copied().for_each(crate::planted::plant);
     let script = args.script.as_deref().map(parse).transpose()?;
@@ -116,6 +118,8 @@ struct Totals {
     events: u64,
     values: u64,
     refused: u64,
+    /// Runs in which more acceptors were lost at once than the engine claims to survive.
+    beyond: u64,
 }
 
 impl Totals {
@@ -125,18 +129,21 @@ impl Totals {
         self.events += world.counts().events;
         self.values += world.lines();
         self.refused += world.counts().refused.iter().sum::<u64>();
+        self.beyond += u64::from(world.is_beyond_claims());
     }
 
     fn summary(&self, took: Duration) -> String {
         let seconds = took.as_secs_f64().max(1e-9);
         format!(
-            "{} runs, {:.2} simulated hours, {} events, {:.0} events/s, {} values delivered, {} damaged packets refused",
+            "{} runs, {:.2} simulated hours, {} events, {:.0} events/s, {} values delivered, {} damaged packets refused, \
+             {} runs beyond what is claimed",
             self.runs,
             self.time as f64 / 3.6e12,
             self.events,
             self.events as f64 / seconds,
             self.values,
-            self.refused
+            self.refused,
+            self.beyond
         )
     }
 }

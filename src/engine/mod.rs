@@ -5,6 +5,7 @@
 pub mod batch;
 pub mod clock;
 pub mod files;
+pub mod heap;
 pub mod input;
 pub mod reactor;
 #[cfg(test)]

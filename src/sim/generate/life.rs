@@ -200,6 +200,11 @@ impl Life {
     }
 
     fn happens(&mut self, chance: &mut Chance) {
+        if self.beyond && chance.percent(30) {
+            let id = chance.between(1, self.acceptors + 1);
+            let disk = if self.durable { " with an empty disk" } else { "" };
+            return self.says(format!("restart acceptor {id}{disk}"));
+        }
         match chance.below(9) {
             0 | 1 => self.somebody_crashes(chance),
             2 | 3 if self.durable => self.a_disk_suffers(chance),
@@ -212,7 +217,7 @@ impl Life {
             7 if chance.percent(20) => self.says("acceptors hear of an instance far ahead"),
             7 => self.weather(chance),
             _ => match self.late.pop() {
-                Some(id) => self.says(format!("start acceptor {id}")),
+                Some(id) => self.says(format!("revive acceptor {id}")),
                 None => self.says(chance.pick(&["heal", "heal", "calm"])),
             },
         }
@@ -242,8 +247,9 @@ impl Life {
             return;
         }
         self.loses(id);
-        match chance.below(6) {
-            0 | 1 => self.says(format!("restart acceptor {id}")),
+        match chance.below(7) {
+            6 if self.beyond => self.says(format!("start another acceptor {id}")),
+            0 | 1 | 6 => self.says(format!("restart acceptor {id}")),
             2 => self.says(format!("crash acceptor {id}")),
             kind => {
                 let how = chance.pick(&["before", "while"]);

@@ -18,7 +18,7 @@ pub fn script(seed: u64) -> String {
         0 => struggle(seed),
         1 => amnesia(seed),
         2 => forget(seed),
-        4 if seed % 128 == 4 => crowd(seed),
+        4 if seed % 512 == 4 => crowd(seed),
         3 if seed % 16 == 3 => late_promise(seed),
         _ => random_script(seed),
     }
