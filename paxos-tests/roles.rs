@@ -320,6 +320,20 @@ fn acceptors_found_a_log_with_one_whose_clock_was_set_back() {
          1 proposer; 1 learner; client 1 submits 10 values; expect all delivered within 5s");
 }
 
+/// Acceptor 5 begins a life that only acceptor 1 notes down; the proposer hears of it, and acceptor 1 forgets.
+/// Then acceptor 5 begins an earlier one, by a clock that was set back.
+#[test]
+fn an_acceptor_hears_from_a_proposer_that_its_life_is_over_when_nobody_else_knows() {
+    run("5 acceptors; 1 proposer; 1 learner; client 1 submits 10 values; expect all delivered within 2s; \
+         expect acceptors whole within 5s; wait 1s; within what is claimed; crash acceptor 5; acceptor 2 \
+         hears no acceptor 5; acceptor 3 hears no acceptor 5; acceptor 4 hears no acceptor 5; acceptor 2 \
+         hears no acceptor 1; acceptor 3 hears no acceptor 1; acceptor 4 hears no acceptor 1; start \
+         acceptor 5; wait 200ms; client 3 submits 1 values; wait 1s; crash acceptor 5; restart acceptor \
+         1; heal; expect all delivered within 20s; wait 5s; clocks are set back; start acceptor 5; \
+         expect acceptors whole within 20s; wait 3s; crash acceptor 2; crash acceptor 3; client 2 \
+         submits 10 values; expect all delivered within 60s");
+}
+
 /// All that a blind acceptor may have forgotten is decided, and the one acceptor that sees holds it.
 #[test]
 fn a_new_leader_learns_from_the_one_acceptor_that_sees_what_the_blind_one_must_know() {
@@ -499,6 +513,13 @@ fn a_lowest_id_that_nobody_hears_does_not_stall_the_group() {
 fn a_lowest_id_that_hears_no_clients_does_not_stall_the_group() {
     run("3 acceptors; 2 proposers; 2 learners; proposer 1 hears no clients; client 1 submits 100 values; \
          expect all delivered within 20s");
+}
+
+/// What it submits again is decided, so the other proposer need not wait for that; but the client does.
+#[test]
+fn a_client_that_missed_its_ack_is_told_though_the_leader_hears_no_clients() {
+    run("3 acceptors; 2 proposers; 1 learner; client 1 submits 1 value; client 1 hears nothing; wait 1s; \
+         proposer 1 hears no clients; client 1 hears again; expect all delivered within 20s");
 }
 
 #[test]

@@ -680,6 +680,7 @@ impl Process for Acceptor {
                 self.repaired(body.instance.get(), body.ballot.get(), batch, out);
             }
             Body::Fetch(body, ranges) => self.fetch(from, body, ranges),
+            Body::Over(body) if self.rejoin.over(body) => self.begin(now, out),
             Body::Hello(_) if packet.has(flags::ASK) => self.vote_due = true,
             _ => {}
         }

@@ -32,7 +32,7 @@ use crate::limits::{
 use crate::planted::{Bug, planted};
 use core::net::SocketAddrV4;
 use wire::{
-    Ack, Ballot, Body, EntryHeader, Fetch, HEADER_LEN, Heartbeat, Hello, Packet, Phase1a, Phase2a,
+    Ack, Ballot, Body, EntryHeader, Fetch, HEADER_LEN, Heartbeat, Hello, Over, Packet, Phase1a, Phase2a,
     RANGES_MAX, Range, RangeRecord, Role, Value, Watermark, batch_room, entry_room, flags,
 };
 use zerocopy::IntoBytes;
@@ -61,6 +61,8 @@ const IDLE_DELAYS: [Nanos; 3] = [MS, 10 * MS, 100 * MS];
 const STALE: Nanos = 300 * MS;
 /// A proposer that has fallen behind, or caught up, says so; no more often than this.
 const READY_TOLD: Nanos = 50 * MS;
+/// An acceptor whose life is over is told so no more often than this.
+const OVER_TOLD: Nanos = 50 * MS;
 /// How often a proposer that does not lead yet tells clients why.
 const EXPLAIN: Nanos = 500 * MS;
 
@@ -90,6 +92,8 @@ struct Waiting {
     since: Nanos,
     /// When this client was heard last.
     again: Nanos,
+    /// Whether it submitted this entry, or one before it, since we looked last.
+    asks: bool,
 }
 
 /// A request for decided instances that perhaps nobody can serve.
@@ -146,6 +150,8 @@ pub struct Proposer {
     seen: [Option<Seen>; ACCEPTORS_MAX],
     /// When each acceptor that has nothing to say yet said so last.
     blank: [Option<Nanos>; ACCEPTORS_MAX],
+    /// When each acceptor was told last that its life is over.
+    told_over: [Nanos; ACCEPTORS_MAX],
     unfit: bool,
     unfit_until: Nanos,
     unfit_times: u32,
@@ -211,6 +217,7 @@ impl Proposer {
             deposed_at: 0,
             seen: [None; ACCEPTORS_MAX],
             blank: [None; ACCEPTORS_MAX],
+            told_over: [0; ACCEPTORS_MAX],
             unfit: false,
             unfit_until: 0,
             unfit_times: 0,
@@ -318,7 +325,7 @@ impl Proposer {
         self.seen[acceptor] = Some(Seen { heard: now, address: from, complete_until });
         self.outranked(now, ballot, packet.has(flags::FENCE), out);
         if !self.window.tally.live(acceptor, body.life.get(), lives(told)) {
-            return;
+            return self.tell_over(now, acceptor, from, out);
         }
         let stamp = (packet.sender.incarnation, packet.header.sequence());
         self.window.tally.vote(acceptor, stamp, ballot, RangeRecord::all(ranges));
@@ -350,10 +357,11 @@ impl Proposer {
         if !self.leads() {
             let (client, incarnation, number) =
                 (packet.sender.id, packet.sender.incarnation, body.number.get());
-            let new = Waiting { client, incarnation, number, since: now, again: now };
+            let new = Waiting { client, incarnation, number, since: now, again: now, asks: true };
             let waiting = self.waiting.get_or_insert(new);
             if (waiting.client, waiting.incarnation) == (client, incarnation) {
                 waiting.again = now;
+                waiting.asks |= number <= waiting.number;
             }
             if self.should_lead() && now >= self.explained {
                 self.explained = now + EXPLAIN;
@@ -442,7 +450,7 @@ impl Process for Proposer {
                 let complete_until = body.complete_until.get();
                 self.seen[acceptor] = Some(Seen { heard: now, address: from, complete_until });
                 if !self.window.tally.live(acceptor, body.life.get(), lives(told)) {
-                    return;
+                    return self.tell_over(now, acceptor, from, out);
                 }
                 if self.stage == Stage::Preparing
                     && let Some(more) = self.phase1.answer(acceptor, from, body, runs)

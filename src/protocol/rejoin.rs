@@ -28,7 +28,7 @@ use super::random::Random;
 use super::{Nanos, Notice, Setup};
 use crate::journal::Standing;
 use crate::limits::{ACCEPTORS_MAX, MS};
-use wire::{Ballot, Body, Found, Helped, Join, Member, Packet, Role, flags};
+use wire::{Ballot, Body, Found, Helped, Join, Member, Over, Packet, Role, flags};
 use zerocopy::IntoBytes;
 use zerocopy::byteorder::big_endian::U64;
 
@@ -492,6 +492,14 @@ impl Rejoin {
             for (at, life) in lives(told).enumerate() {
                 self.learn(at, life);
             }
+        }
+        self.lives.over(self.at, self.life)
+    }
+
+    /// A proposer says that an acceptor has had this life. Returns whether it is ours that is over.
+    pub fn over(&mut self, over: &Over) -> bool {
+        if let Some(at) = self.acceptors.index(over.acceptor.get()) {
+            self.learn(at, over.life.get());
         }
         self.lives.over(self.at, self.life)
     }

@@ -39,10 +39,11 @@ pub enum Kind {
     Join = 15,
     Helped = 16,
     Found = 17,
+    Over = 18,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 17] = [
+    pub const ALL: [Kind; 18] = [
         Kind::Hello,
         Kind::Submit,
         Kind::Ack,
@@ -60,6 +61,7 @@ impl Kind {
         Kind::Join,
         Kind::Helped,
         Kind::Found,
+        Kind::Over,
     ];
 
     pub fn from_wire(number: u8) -> Option<Kind> {
@@ -86,6 +88,7 @@ impl Kind {
             Kind::Join => "join",
             Kind::Helped => "helped",
             Kind::Found => "found",
+            Kind::Over => "over",
         }
     }
 
@@ -95,7 +98,7 @@ impl Kind {
             Kind::Hello => true,
             Kind::Submit => matches!(role, Role::Client),
             Kind::Ack | Kind::Phase1a | Kind::Phase2a => matches!(role, Role::Proposer),
-            Kind::Heartbeat | Kind::Watermark => matches!(role, Role::Proposer),
+            Kind::Heartbeat | Kind::Watermark | Kind::Over => matches!(role, Role::Proposer),
             Kind::Phase1b | Kind::Phase2b | Kind::Nack => matches!(role, Role::Acceptor),
             Kind::Join | Kind::Helped | Kind::Found => matches!(role, Role::Acceptor),
             Kind::CatchUp => matches!(role, Role::Proposer | Role::Acceptor | Role::Learner),
@@ -207,6 +210,6 @@ mod tests {
             assert_eq!(Kind::from_wire(kind as u8), Some(kind));
         }
         assert_eq!(Kind::from_wire(0), None);
-        assert_eq!(Kind::from_wire(18), None);
+        assert_eq!(Kind::from_wire(19), None);
     }
 }

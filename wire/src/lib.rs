@@ -36,7 +36,7 @@ pub use kinds::hello::Hello;
 pub use kinds::nack::Nack;
 pub use kinds::phase1::{Life, Phase1a, Phase1b, RUNS_MAX, Run};
 pub use kinds::phase2::{Phase2a, Phase2b};
-pub use kinds::rejoin::{Found, Helped, Join, Member};
+pub use kinds::rejoin::{Found, Helped, Join, Member, Over};
 pub use kinds::report::{Report, Room};
 pub use kinds::submit::Submit;
 pub use kinds::value::Value;

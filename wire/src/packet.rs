@@ -8,7 +8,7 @@ use crate::kinds::hello::Hello;
 use crate::kinds::nack::Nack;
 use crate::kinds::phase1::{Phase1a, Phase1b, RUNS_MAX, Run};
 use crate::kinds::phase2::{Phase2a, Phase2b};
-use crate::kinds::rejoin::{Found, Helped, Join, Member};
+use crate::kinds::rejoin::{Found, Helped, Join, Member, Over};
 use crate::kinds::report::Report;
 use crate::kinds::submit::Submit;
 use crate::kinds::value::Value;
@@ -79,6 +79,7 @@ pub enum Body<'a> {
     Join(&'a Join),
     Helped(&'a Helped, &'a [U64]),
     Found(&'a Found, &'a [Member]),
+    Over(&'a Over),
 }
 
 /// A packet that passed every check.
@@ -157,6 +158,7 @@ impl<'a> Body<'a> {
             Kind::Join => Body::Join(Join::parse(bytes)?),
             Kind::Helped => Helped::parse(bytes).map(|(body, lives)| Body::Helped(body, lives))?,
             Kind::Found => Found::parse(bytes).map(|(body, members)| Body::Found(body, members))?,
+            Kind::Over => Body::Over(Over::parse(bytes)?),
         })
     }
 }
@@ -183,6 +185,7 @@ impl fmt::Display for Packet<'_> {
             Body::Join(body) => write!(f, "{body}"),
             Body::Helped(body, lives) => body.print(f, lives),
             Body::Found(body, members) => body.print(f, self.header.log.get(), members),
+            Body::Over(body) => write!(f, "{body}"),
         }?;
         for (flag, word) in [
             (flags::ASK, "ask"),

@@ -109,6 +109,16 @@ impl Proposer {
         }
     }
 
+    /// An acceptor speaks from a life that is over, as far as we know. Whoever told us may have lost its memory
+    /// since, and then nobody else can tell it that we shall never believe what it says.
+    pub(super) fn tell_over(&mut self, now: Nanos, acceptor: usize, at: SocketAddrV4, out: &mut Outbox) {
+        if now >= self.told_over[acceptor] + OVER_TOLD {
+            self.told_over[acceptor] = now;
+            let life = self.window.tally.lives().of(acceptor);
+            out.send(To::Peer(at), &Over::new(self.acceptors.ids()[acceptor], life), &[]);
+        }
+    }
+
     pub(super) fn watermark(&mut self, to: To, flags: u8, out: &mut Outbox) {
         let decided_until = self.decided_until();
         let body = Watermark {
@@ -196,12 +206,15 @@ impl Proposer {
     }
 
     /// Looks whether the leader takes what a client submits within our hearing; if not for the suspicion
-    /// time, says so.
+    /// time, says so. A client that goes on to submit what is decided waits too: for the leader to tell it.
     pub(super) fn watch_clients(&mut self, now: Nanos, out: &mut Outbox) {
-        let Some(waiting) = self.waiting else { return };
+        let Some(waiting) = &mut self.waiting else { return };
+        let asks = core::mem::take(&mut waiting.asks);
         let session = self.sessions.get(waiting.client);
         let taken = (session.incarnation, session.next) > (waiting.incarnation, waiting.number);
-        if taken || self.stage != Stage::Following || now.saturating_sub(waiting.again) >= self.setup.suspect
+        if taken && !asks
+            || self.stage != Stage::Following
+            || now.saturating_sub(waiting.again) >= self.setup.suspect
         {
             self.waiting = None;
         } else if now.saturating_sub(waiting.since) >= self.setup.suspect {

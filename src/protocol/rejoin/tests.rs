@@ -142,6 +142,16 @@ fn a_blank_acceptor_heeds_whoever_knows_a_later_life_of_it() {
     assert!(bench.rejoin.life() > 1 << 40);
 }
 
+#[test]
+fn a_member_whose_life_is_over_by_a_proposers_word_begins_a_later_one() {
+    let mut bench = Bench::member(3);
+    for (acceptor, life, over) in [(1, 8, false), (1, 9, false), (2, 1 << 40, false), (1, 1 << 40, true)] {
+        assert_eq!(bench.rejoin.over(&Over::new(acceptor, life)), over, "A{acceptor} has had life {life}");
+    }
+    bench.rejoin.begin(0, Ballot::ZERO, LOG);
+    assert!(bench.rejoin.life() > 1 << 40);
+}
+
 /// Whether it begins anew when things stay as they are; it does not at once.
 fn stranded(bench: &mut Bench) -> bool {
     assert!(!bench.rejoin.stranded(0));

@@ -49,7 +49,7 @@ pub fn check(packet: &Packet<'_>, chosen: &Chosen, delivery: &Delivery) -> Check
             Ok(())
         }
         Body::Hello(_) | Body::Submit(..) | Body::Phase1a(_) | Body::Fetch(..) => Ok(()),
-        Body::Nack(_) | Body::Join(_) | Body::Found(..) => Ok(()),
+        Body::Nack(_) | Body::Join(_) | Body::Found(..) | Body::Over(_) => Ok(()),
     }
 }
 

@@ -57,6 +57,20 @@ pub struct Found {
 
 body!(Found = 8 bytes);
 
+/// Proposer → an acceptor that speaks from a life that is over, as the sender knows and perhaps nobody else
+/// any more: it must begin a larger one than this, or the sender never believes it.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct Over {
+    /// The latest life of the acceptor that the sender knows of.
+    pub life: U64,
+    /// The acceptor's id.
+    pub acceptor: U16,
+    pub reserved: [u8; 6],
+}
+
+body!(Over = 16 bytes);
+
 /// A founding member: the life in which it was blank.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
@@ -109,6 +123,25 @@ impl Helped {
         write!(f, " promised {}", self.ballot.get())?;
         write!(f, " complete<{} top {} life {}", self.complete_until, self.top, Life(self.life.get()))?;
         print_lives(f, lives)
+    }
+}
+
+impl Over {
+    pub fn new(acceptor: u16, life: u64) -> Over {
+        Over { life: life.into(), acceptor: acceptor.into(), reserved: [0; 6] }
+    }
+
+    pub(crate) fn parse(bytes: &[u8]) -> Result<&Over, Refusal> {
+        let (body, tail) = fixed::<Over>(bytes, "over")?;
+        nothing_after(tail, "over")?;
+        demand(body.reserved == [0; 6], "reserved bits of an over")?;
+        Ok(body)
+    }
+}
+
+impl fmt::Display for Over {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, " A{} has had life {}", self.acceptor, Life(self.life.get()))
     }
 }
 

@@ -90,6 +90,7 @@ fn examples() -> Vec<Vec<u8>> {
         sealed(acceptor, flags::DURABLE, &Join { life: 0xB2.into(), ballot: ballot.into() }, &[]),
         sealed(acceptor, 0, &helped(ballot), &[lives.as_bytes()]),
         sealed(acceptor, 0, &Found { life: 0xB2.into() }, &[members.as_bytes()]),
+        sealed(proposer, 0, &Over::new(2, 0xB2), &[]),
     ]
 }
 

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use wire::report::Room;
 use wire::{
     Ack, AckRecord, BEYOND_BITS, Ballot, Body, CatchUp, EntryHeader, Fetch, FixedBody, Found, HEADER_LEN,
-    Heartbeat, Hello, Helped, Join, Kind, Layout, Member, Nack, PACKET_MAX, Packet, Phase1a, Phase1b,
+    Heartbeat, Hello, Helped, Join, Kind, Layout, Member, Nack, Over, PACKET_MAX, Packet, Phase1a, Phase1b,
     Phase2a, Phase2b, RUNS_MAX, Range, RangeRecord, Report, Role, Run, Sender, Stamp, Submit, Value,
     Watermark, flags,
 };
@@ -335,6 +335,10 @@ impl Liar {
                 };
                 let lives = self.lives(input);
                 self.seal(sender, 0, &body, &[lives.as_bytes()], input)
+            }
+            Kind::Over => {
+                let body = Over::new(input.one_of(&IDS), self.life(input));
+                self.seal(sender, 0, &body, &[], input)
             }
             Kind::Found => {
                 let body = Found { life: self.life(input).into() };
