@@ -199,6 +199,11 @@ impl Medium for Files {
         }
     }
 
+    /// As [`super::spare`] makes them.
+    fn is_zeroed(&self, _segment: u64) -> bool {
+        true
+    }
+
     fn write(&mut self, segment: u64, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.file(segment)?.write_all_at(bytes, offset)
     }

@@ -76,7 +76,8 @@ impl<M: Medium> Journal<M> {
     /// so that a frame without one is known for damage.
     pub(super) fn begin(&mut self, segment: u64) -> io::Result<()> {
         let length = self.medium.segment_len();
-        let header = SegmentHeader::new(self.owner, self.epoch, segment, length, self.number, self.chain);
+        let space = (segment, length, self.medium.is_zeroed(segment));
+        let header = SegmentHeader::new(self.owner, self.epoch, space, (self.number, self.chain));
         self.medium.write(segment, 0, header.as_bytes())?;
         self.medium.sync(segment)?;
         (self.segment, self.length, self.at) = (segment, length, SECTOR as u64);

@@ -31,7 +31,9 @@ pub struct FrameHeader {
     pub used: U32,
     /// How many records there are.
     pub records: U32,
-    pub reserved: [u8; 16],
+    /// Sectors behind the first one that hold no more than one byte that is not zero, checks not counted.
+    pub blank: U32,
+    pub reserved: [u8; 12],
     /// Over the rest of the header, seeded with the epoch.
     pub check: U64,
 }
@@ -155,7 +157,9 @@ impl Frame {
             chain: chain.into(),
             used: (used as u32).into(),
             records: self.records.into(),
-            reserved: [0; 16],
+            blank: (self.bytes[SECTOR..].chunks(SECTOR).filter(|sector| !holds(2, sector)).count() as u32)
+                .into(),
+            reserved: [0; 12],
             check: 0.into(),
         };
         header.check = header.expected(epoch).into();
@@ -194,6 +198,13 @@ impl FrameHeader {
         (right && fits()).then_some(header)
     }
 
+    /// Whether the frame that begins with `bytes`, in space that was zeros before, was only written in part: more
+    /// of its sectors are zeros than can be when all were written and one byte was damaged since.
+    pub fn torn(&self, bytes: &[u8]) -> bool {
+        let sectors = bytes[..self.length.get() as usize].chunks(SECTOR);
+        sectors.filter(|sector| !holds(1, sector)).count() > self.blank.get() as usize
+    }
+
     /// The records of the frame that begins with `bytes`, each with its place in them.
     ///
     /// # Errors
@@ -218,6 +229,17 @@ impl FrameHeader {
         condition.padded &= padding.iter().all(|byte| *byte == 0);
         if rest.is_empty() { Ok(condition) } else { Err(end - rest.len()) }
     }
+}
+
+/// Whether a frame was begun in the sector, which was zeros before. What it begins with is more than two bytes
+/// that are not zero, whichever of them was damaged since; less is damage to zeros.
+pub fn begun(sector: &[u8]) -> bool {
+    holds(3, sector)
+}
+
+/// Whether at least so many bytes are not zero.
+fn holds(count: usize, bytes: &[u8]) -> bool {
+    bytes.iter().filter(|byte| **byte != 0).nth(count - 1).is_some()
 }
 
 /// A header that says nothing, for reading into.

@@ -35,6 +35,10 @@ pub trait Medium: Source {
     /// When the disk fails in another way.
     fn create(&mut self, segment: u64) -> io::Result<bool>;
 
+    /// Whether a segment that was made, and never written to, is all zeros: durably, so that whatever is not
+    /// zero was written since.
+    fn is_zeroed(&self, segment: u64) -> bool;
+
     /// Writes to a segment.
     ///
     /// # Errors
@@ -77,6 +81,10 @@ impl<M: Medium> Medium for &mut M {
 
     fn create(&mut self, segment: u64) -> io::Result<bool> {
         (**self).create(segment)
+    }
+
+    fn is_zeroed(&self, segment: u64) -> bool {
+        (**self).is_zeroed(segment)
     }
 
     fn write(&mut self, segment: u64, offset: u64, bytes: &[u8]) -> io::Result<()> {

@@ -154,6 +154,10 @@ impl Medium for MemoryDisk {
         Ok(true)
     }
 
+    fn is_zeroed(&self, segment: u64) -> bool {
+        self.segments.get(&segment).is_some_and(|cells| cells.durable.iter().all(|byte| *byte == 0))
+    }
+
     /// A write that fails leaves the first half of its sectors.
     fn write(&mut self, segment: u64, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let result = self.operate();

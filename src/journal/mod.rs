@@ -14,7 +14,9 @@
 //! before the next one is written. So a frame that is damaged while a later one stands was durable once and
 //! is *damage*; one that is damaged while nothing stands behind it was being written when the power went, no
 //! packet that depended on it has left, and it is cut off: a *torn tail*. So that the last frame has one
-//! behind it too, an empty one follows when the acceptor has been idle for a moment.
+//! behind it too, an empty one follows when the acceptor has been idle for a moment. Until then its sectors
+//! tell: a segment is zeros when it is made and a sector is written whole or not at all, so a torn frame has
+//! sectors of zeros, and one without is damaged. No single byte that turns over is taken for a power cut.
 //!
 //! The header of a segment is durable before its first frame is written, and proves all frames before it in
 //! the same way. Where the headers of segments, frames or records are damaged it cannot be told what the

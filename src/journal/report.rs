@@ -66,7 +66,7 @@ pub enum Loss {
     Shorter { length: u64 },
     /// The segment is of another use of the directory.
     OtherEpoch,
-    /// The frame of this number should begin here, and does not; a later one is there.
+    /// The frame of this number was written here, and cannot be read.
     Frame { number: u64 },
     /// A record's header, or a body that no other acceptor has, is damaged.
     Record,
@@ -133,8 +133,8 @@ impl fmt::Display for Loss {
             Loss::SegmentHeader => f.write_str("the header of the segment is damaged"),
             Loss::Shorter { length } => write!(f, "the segment ends here, and was {length} bytes long"),
             Loss::OtherEpoch => f.write_str("the segment belongs to another life of this directory"),
-            Loss::Frame { number } => write!(f, "frame {number} is damaged, and a later one stands"),
-            Loss::Record => f.write_str("the header of a record is damaged, and a later frame stands"),
+            Loss::Frame { number } => write!(f, "frame {number} was written whole, and is damaged"),
+            Loss::Record => f.write_str("the header of a record is damaged"),
         }
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! A place where the next frame should begin and does not is one of three things. The log goes on in the next
 //! segment, whose header says so. Or something proves that the frame was durable once: a later frame, or the
-//! header of a later segment, which are written only then. That is damage. Or nothing does: the end of the
+//! header of a later segment, which are written only then. Or, in a segment that was made of zeros, no sector
+//! of the frame is zeros, so that it was written whole. Both are damage. Or nothing of the kind: the end of the
 //! log.
 
-use super::frame::{Condition, FrameHeader};
+use super::frame::{Condition, FrameHeader, begun};
 use super::medium::Source;
 use super::report::{Fault, Finding, Loss, OpenError, Place, Report};
 use super::segment::{OtherVersion, SegmentHeader};
@@ -34,7 +35,7 @@ pub struct End {
 }
 
 /// Reads a log, and calls `each` for every record in order. Returns what was found, and where the log ends;
-/// `None` when nothing was written yet, or nothing can be read.
+/// `None` when nothing was written yet, or nothing can be read, or not its end.
 ///
 /// It goes on behind losses, for those who only look; whoever wants to *act* on the records must ask
 /// [`Report::lost`] first.
@@ -122,7 +123,16 @@ impl<S: Source> Scan<'_, S> {
                     self.unused(&cursor.segment, cursor.at);
                     cursor = self.enter(next);
                 }
-                Next::Nowhere => return self.end(cursor).map(Some),
+                Next::Nowhere if !cursor.written(&look, self.report.epoch) => {
+                    return self.end(cursor).map(Some);
+                }
+                Next::Nowhere => match look {
+                    Look::Frame(condition, length) => self.deliver(&mut cursor, condition, length)?,
+                    look => {
+                        self.lose(&cursor, look, &cursor.segment);
+                        return Ok(None);
+                    }
+                },
                 next => match (look, next) {
                     (Look::Frame(condition, length), _) => self.deliver(&mut cursor, condition, length)?,
                     (look, Next::Later(next)) => {
@@ -349,6 +359,21 @@ impl Cursor {
 
     fn place(&self) -> Place {
         Place { segment: self.segment.number, offset: self.at as u64 }
+    }
+
+    /// Whether the frame that should begin here, which nothing proves, was written whole nevertheless. Only in
+    /// a segment that was zeros: there every sector of it shows whether it was.
+    fn written(&self, look: &Look, epoch: u64) -> bool {
+        let zeroed = self.segment.header.is_some_and(|header| header.is_zeroed());
+        let bytes = self.segment.bytes.get(self.at..).unwrap_or_default();
+        zeroed
+            && !planted(Bug::DamageCutOff)
+            && match look {
+                Look::Nothing => begun(&bytes[..bytes.len().min(SECTOR)]),
+                Look::Frame(..) | Look::Record(_) => {
+                    !FrameHeader::find(bytes, epoch).expect("it was looked at before").torn(bytes)
+                }
+            }
     }
 
     fn look(&self, epoch: u64) -> Look {

@@ -20,7 +20,8 @@ pub struct SegmentHeader {
     pub version: U32,
     pub cluster: U32,
     pub acceptor: U16,
-    pub reserved: U16,
+    /// See [`ZEROED`].
+    pub flags: U16,
     /// Which use of the directory it belongs to.
     pub epoch: U64,
     /// Of the segment: a copy of one under the number of another is not taken for it.
@@ -36,6 +37,10 @@ pub struct SegmentHeader {
     pub check: U64,
 }
 
+/// Of [`SegmentHeader::flags`]: the space behind the header was zeros when the segment was begun, so that a
+/// sector that is not was written.
+pub const ZEROED: u16 = 1;
+
 const SEGMENT_UNUSED: usize = SECTOR - 64;
 const _: () = assert!(size_of::<SegmentHeader>() == SECTOR);
 
@@ -44,14 +49,19 @@ const _: () = assert!(size_of::<SegmentHeader>() == SECTOR);
 pub struct OtherVersion(pub u32);
 
 impl SegmentHeader {
-    /// The header of segment `number`, `length` bytes long, whose first frame is `first`.
-    pub fn new(owner: Owner, epoch: u64, number: u64, length: u64, first: u64, chain: u64) -> SegmentHeader {
+    /// The header of segment `number`, `length` bytes long, whose first frame is `first` and goes on `chain`.
+    pub fn new(
+        owner: Owner,
+        epoch: u64,
+        (number, length, zeroed): (u64, u64, bool),
+        (first, chain): (u64, u64),
+    ) -> SegmentHeader {
         let mut header = SegmentHeader {
             magic: SEGMENT_MAGIC,
             version: FORMAT.into(),
             cluster: owner.cluster.into(),
             acceptor: owner.acceptor.into(),
-            reserved: 0.into(),
+            flags: if zeroed { ZEROED } else { 0 }.into(),
             epoch: epoch.into(),
             number: number.into(),
             length: length.into(),
@@ -81,6 +91,11 @@ impl SegmentHeader {
             FORMAT => Ok((header.number.get() == number).then_some(header)),
             other => Err(OtherVersion(other)),
         }
+    }
+
+    /// Whether the space behind it was zeros when the segment was begun.
+    pub fn is_zeroed(&self) -> bool {
+        self.flags.get() & ZEROED != 0
     }
 
     pub fn owner(&self) -> Owner {

@@ -3,7 +3,7 @@
 use super::chance::Chance;
 use crate::journal::{Frame, Medium, Owner, SECTOR, Source};
 use crate::protocol::Nanos;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use wire::Ballot;
 
@@ -48,6 +48,8 @@ pub struct Disk {
     before: Vec<u8>,
     /// What segments that are not needed any more held, with their numbers: others are made of their space.
     stale: Vec<(u64, Vec<u8>)>,
+    /// Segments made of such space.
+    used: BTreeSet<u64>,
     /// What was made durable since this was last asked.
     synced: Vec<Synced>,
     /// What was synced last.
@@ -74,6 +76,7 @@ impl Disk {
             unsynced: Vec::new(),
             before: Vec::new(),
             stale: Vec::new(),
+            used: BTreeSet::new(),
             synced: Vec::new(),
             newest: None,
             full: false,
@@ -155,20 +158,28 @@ impl Disk {
         (self.fails_after, self.dies_before_sync) = (None, false);
     }
 
-    /// Bits of sectors that were written turn over; but not of those that were synced last: when nothing
-    /// stands behind them, no reader can tell that from a write that the power has cut short.
+    /// Bits of sectors that were written turn over; but in space that was used before not of those that were
+    /// synced last: when nothing stands behind them, no reader can tell that from a write that the power has
+    /// cut short.
     pub fn rot(&mut self, bits: u64, chance: &mut Chance) {
         let numbers: Vec<u64> = self.segments.keys().copied().collect();
         for _ in 0..bits {
             if numbers.is_empty() {
                 return;
             }
-            let segment = chance.pick(&numbers);
-            let bytes = self.segments.get_mut(&segment).expect("one of the segments");
-            let used = bytes.iter().rposition(|byte| *byte != 0).map_or(1, |last| last + 1) as u64;
-            let at = chance.below(used);
-            let newest = self.newest.is_some_and(|newest| newest.covers(segment, at));
-            if !newest {
+            // One in four lies where it hurts most.
+            let newest = self.newest.filter(|newest| numbers.contains(&newest.segment));
+            let (segment, at) = match newest.filter(|_| chance.percent(25)) {
+                Some(newest) => (newest.segment, newest.at + chance.below(newest.length)),
+                None => {
+                    let segment = chance.pick(&numbers);
+                    let used = self.segments[&segment].iter().rposition(|byte| *byte != 0);
+                    (segment, chance.below(used.map_or(1, |last| last as u64 + 1)))
+                }
+            };
+            let spared =
+                self.used.contains(&segment) && newest.is_some_and(|newest| newest.covers(segment, at));
+            if let Some(bytes) = self.segments.get_mut(&segment).filter(|_| !spared) {
                 bytes[at as usize] ^= 1 << chance.below(8);
             }
         }
@@ -223,9 +234,16 @@ impl Medium for Disk {
         // Never what a segment of this number held.
         let at = self.stale.iter().position(|(number, _)| *number != segment);
         let mut bytes = at.map(|at| self.stale.swap_remove(at).1).unwrap_or_default();
+        if bytes.iter().any(|byte| *byte != 0) {
+            self.used.insert(segment);
+        }
         bytes.resize(self.segment_len as usize, 0);
         self.segments.insert(segment, bytes);
         Ok(true)
+    }
+
+    fn is_zeroed(&self, segment: u64) -> bool {
+        self.segments.get(&segment).is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0))
     }
 
     /// A write that fails leaves the first half of its sectors.
@@ -354,14 +372,21 @@ mod tests {
     }
 
     #[test]
-    fn what_was_synced_last_does_not_rot_and_what_was_before_does() {
-        let mut disk = disk();
-        disk.write(1, SECTOR as u64, &[2; SECTOR]).unwrap();
-        disk.sync(1).unwrap();
-        disk.rot(100, &mut Chance::new(1));
-        let bytes = disk.read(1).unwrap();
-        assert!(bytes[..SECTOR].iter().any(|byte| *byte != 1));
-        assert!(bytes[SECTOR..2 * SECTOR].iter().all(|byte| *byte == 2));
+    fn whatever_was_written_may_rot_but_what_was_synced_last_into_used_space() {
+        for used in [false, true] {
+            let mut disk = disk();
+            if used {
+                disk.set_aside(2).unwrap();
+                assert!(disk.create(2).unwrap());
+            }
+            let segment = if used { 2 } else { 1 };
+            disk.write(segment, SECTOR as u64, &[2; SECTOR]).unwrap();
+            disk.sync(segment).unwrap();
+            disk.rot(100, &mut Chance::new(1));
+            let bytes = disk.read(segment).unwrap();
+            assert!(bytes[..SECTOR].iter().any(|byte| *byte != 1));
+            assert_eq!(bytes[SECTOR..2 * SECTOR].iter().all(|byte| *byte == 2), used);
+        }
     }
 
     #[test]

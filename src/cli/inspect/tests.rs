@@ -83,8 +83,7 @@ fn a_loss_is_told_with_what_it_means() {
     flip(&scratch, 2 * 512 + 9);
     let (clean, text) = verified(&scratch);
     assert!(
-        !clean
-            && text.starts_with("segment 1, byte 1024: lost: frame 2 is damaged, and a later one stands\n")
+        !clean && text.starts_with("segment 1, byte 1024: lost: frame 2 was written whole, and is damaged\n")
     );
     assert!(text.ends_with("the acceptor would start without memory\n"), "{text}");
 }
