@@ -47,6 +47,10 @@ const SEAL_AFTER: Nanos = 20 * MS;
 /// stand, padding.
 const FRAME_ROOM: usize = 2048;
 
+/// A disk that was full has space again when it takes so many bytes more; before, what it still takes of small
+/// batches is not worth telling.
+const SPACIOUS: usize = 1 << 20;
+
 /// How far a search for missing instances looks in one go.
 const SCAN: u64 = 4096;
 
@@ -299,7 +303,8 @@ impl Acceptor {
     fn has_room(&mut self, batch: usize, out: &mut Outbox) -> bool {
         let Some(journal) = out.journal() else { return true };
         let fits = journal.fits(batch + FRAME_ROOM, self.room);
-        if fits && core::mem::take(&mut self.full) {
+        if self.full && journal.fits(SPACIOUS, self.room) {
+            self.full = false;
             out.notice(Notice::Room);
         }
         fits

@@ -63,13 +63,15 @@ impl World {
         self.alive().map(line).collect()
     }
 
-    /// Whether every acceptor that runs is a member of one log, and knows what it accepted.
+    /// Whether every acceptor that runs is a member of one log, and knows what it accepted; what it has found on
+    /// its disk counts from its first turn on.
     pub(in crate::sim) fn whole(&self) -> bool {
         let mut log = None;
         self.alive().all(|node| match &node.actor {
             Actor::Acceptor(acceptor) => {
                 let same = *log.get_or_insert(acceptor.log()) == acceptor.log();
-                same && acceptor.is_member() && acceptor.blind_until() == 0
+                let lost = self.acceptor_at(node.me).is_none_or(|at| self.budget.is_lost(at));
+                same && !lost && acceptor.is_member() && acceptor.blind_until() == 0
             }
             _ => true,
         })
