@@ -453,8 +453,11 @@ impl Rejoin {
             return Some((self.lives.of(at), promised, false));
         }
         self.learn(at, life);
-        if self.fences[at] == fence {
-            return Some((life, fence, false)); // the answer was lost
+        // The answer was lost; or it asks for more by now, and must not ask for yet more for an old packet's sake:
+        // two that come back would outbid each other with every such packet.
+        let given = self.fences[at];
+        if given.incarnation() == life && fence <= given {
+            return Some((life, given, false));
         }
         if fence <= promised {
             return Some((life, promised, false));

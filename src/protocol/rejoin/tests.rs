@@ -94,6 +94,33 @@ fn helped(life: u64, (joiner, ballot): (u64, Ballot)) -> Helped {
 }
 
 #[test]
+fn an_old_packet_makes_nobody_outbid_a_fence_that_was_given_since() {
+    let mut bench = Bench::member(3);
+    let mut promised = Ballot::ZERO;
+    let mut asks = |id: u16, round: u64| {
+        let (life, ballot) = (20, Ballot::new(round, id, 20));
+        let sender = Sender { role: Role::Acceptor, id, incarnation: life };
+        let (mut bytes, stamp) = ([0; PACKET_MAX], Stamp { sequence: 0, log: 0, flags: 0 });
+        let body = Join { life: life.into(), ballot: ballot.into() };
+        let length = wire::seal(&mut bytes, LAYOUT, sender, stamp, &body, &[]);
+        let packet = Packet::parse(&bytes[..length]).expect("a test sends what can be read");
+        let Body::Join(join) = packet.body else { unreachable!("it is a join") };
+        let (_, told, new) = bench.rejoin.help(&packet, join, promised).expect("it is told something");
+        if new {
+            promised = told;
+        }
+        (told.round(), told.proposer(), new)
+    };
+    assert_eq!(asks(2, 1), (1, 2, true));
+    assert_eq!(asks(3, 1), (1, 3, true));
+    assert_eq!(asks(2, 1), (1, 2, false), "the answer was lost");
+    assert_eq!(asks(2, 2), (2, 2, true));
+    assert_eq!(asks(3, 1), (1, 3, false), "a copy, though more was promised since");
+    assert_eq!(asks(3, 2), (2, 3, true));
+    assert_eq!(asks(2, 1), (2, 2, false), "a copy of what it asked for before it asked for more");
+}
+
+#[test]
 fn lives_tell_the_order_of_starts_and_where_there_are_none_the_starts_do() {
     let mut bench = Bench::member(3);
     assert_eq!(bench.hears_blank(0, 2, 20), Some((20, true)));
