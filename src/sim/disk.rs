@@ -52,7 +52,7 @@ pub struct Disk {
     used: BTreeSet<u64>,
     /// What was made durable since this was last asked.
     synced: Vec<Synced>,
-    /// What was synced last.
+    /// What was synced last and is not zeros: those cut off what was torn.
     newest: Option<Synced>,
     /// There is no space for another segment.
     pub full: bool,
@@ -268,13 +268,16 @@ impl Medium for Disk {
             self.unsynced.iter_mut().for_each(|overwritten| overwritten.forgotten = true);
             return result;
         }
-        let (synced, newest) = (&mut self.synced, &mut self.newest);
+        let (synced, newest, segments) = (&mut self.synced, &mut self.newest, &self.segments);
         self.unsynced.retain(|overwritten| {
             let done = overwritten.segment == segment && !overwritten.forgotten;
             if done {
                 let (at, length) = (overwritten.at as u64, overwritten.length as u64);
                 synced.push(Synced { segment, at, length });
-                *newest = synced.last().copied();
+                let bytes = &segments[&segment][overwritten.at..][..overwritten.length];
+                if bytes.iter().any(|byte| *byte != 0) {
+                    *newest = synced.last().copied();
+                }
             }
             !done
         });
