@@ -204,12 +204,16 @@ impl Intake {
         self.turned_away.clear();
     }
 
-    /// The guest of a client's session, made when it is new. `None` for an earlier start than the one served.
+    /// The guest of a client's session, made when it is new. `None` for an earlier start than the one served; but
+    /// one of which nothing is logged, and nothing was heard for a second, has ended without a trace, and the
+    /// earlier one goes on.
     fn guest(&mut self, now: Nanos, client: u16, incarnation: u64, decided: u64) -> Option<usize> {
         let at = self.index[usize::from(client)];
         if at != NONE {
             let at = usize::from(at);
-            if self.guests[at].incarnation < incarnation {
+            let Guest { incarnation: served, logged, heard, .. } = self.guests[at];
+            let gone = logged == 0 && now.saturating_sub(heard) >= ACTIVE;
+            if served < incarnation || served > incarnation && gone {
                 self.release(at);
                 let guest = &mut self.guests[at];
                 (guest.incarnation, guest.logged, guest.credit) = (incarnation, decided, 0);

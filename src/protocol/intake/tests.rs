@@ -229,6 +229,23 @@ fn a_later_start_takes_over_and_the_earlier_one_is_told_when_it_is_decided() {
 }
 
 #[test]
+fn an_earlier_start_goes_on_when_a_later_one_ended_before_anything_of_it_was_logged() {
+    let mut bench = Bench::new();
+    bench.comes(1, 5, &[0]);
+    bench.comes(1, 6, &[1]); // its first entry is lost, and it ends
+    bench.comes(1, 5, &[1]);
+    assert_eq!(bench.log, [(1, 5, 0)]);
+    bench.now = ACTIVE;
+    bench.comes(1, 5, &[1, 0]);
+    assert_eq!(bench.log, [(1, 5, 0), (1, 5, 0), (1, 5, 1)], "again what is not decided yet");
+    assert_eq!(bench.intake.free.len(), REORDER_POOL, "what waited of the later one is given back");
+    bench.comes(1, 6, &[0]);
+    bench.now = 3 * ACTIVE;
+    bench.comes(1, 5, &[2]);
+    assert_eq!(bench.log[3..], [(1, 6, 0)], "what is logged will be decided");
+}
+
+#[test]
 fn a_session_that_ended_is_told_so() {
     let mut bench = Bench::new();
     let piece = vec![b'x'; 60_000];
