@@ -173,5 +173,3 @@ fn crashes_and_recoveries_beside_what_is_decided() {
     let shape = Shape { ballots: 3, decisions: true, restarts: Restarts::Once, ..DURABLE };
     check(shape, &[an_acceptor_recovered_and_voted(), an_acceptor_knows_what_is_decided()]);
 }
-
-//BIG

@@ -228,3 +228,145 @@ fn a_member_begins_anew_when_others_stay_blank_and_are_no_founders() {
         assert!(bench.rejoin.is_member() && !bench.rejoin.stranded(now), "2 is told that it is one");
     }
 }
+
+/// A packet between a blank acceptor and a member.
+#[derive(Clone)]
+enum Flight {
+    Asks { blank: usize, member: usize, join: Join },
+    Answers { blank: usize, member: usize, helped: Helped, lives: Vec<u64> },
+}
+
+/// Two acceptors that lost their memories at once, some members, and the packets on their way.
+struct Pair {
+    blanks: [Rejoin; 2],
+    /// With what each has promised.
+    members: Vec<(Rejoin, Ballot)>,
+    flying: Vec<Flight>,
+    /// How many packets have come.
+    come: usize,
+    /// How often each blank one had to ask for a higher fence.
+    raises: [usize; 2],
+}
+
+fn sealed<'a, B: FixedBody>(
+    bytes: &'a mut [u8; PACKET_MAX],
+    (id, incarnation, log): (usize, u64, u32),
+    body: &B,
+    tail: &[u8],
+) -> Packet<'a> {
+    let sender = Sender { role: Role::Acceptor, id: id as u16, incarnation };
+    let length = wire::seal(bytes, LAYOUT, sender, Stamp { sequence: 0, log, flags: 0 }, body, &[tail]);
+    Packet::parse(&bytes[..length]).expect("a test sends what can be read")
+}
+
+impl Pair {
+    /// A leader's ballot is promised by all members, so both must ask again at least once.
+    fn new(acceptors: u16) -> Pair {
+        let start = |id, incarnation, standing: &Standing| {
+            let mut setup = setup(acceptors, incarnation);
+            setup.me.id = id;
+            Rejoin::new(&setup, standing)
+        };
+        let blanks = [1, 2].map(|id| {
+            let mut blank = start(id, 20, &Standing::default());
+            blank.begin(0, Ballot::ZERO, 0);
+            blank
+        });
+        let lives = (0..acceptors).map(|_| 9).collect();
+        let standing = Standing { life: 9, log: LOG, blind_until: 0, lives };
+        let members = (3..=acceptors).map(|id| (start(id, 9, &standing), Ballot::new(1, 7, 7)));
+        Pair { blanks, members: members.collect(), flying: Vec::new(), come: 0, raises: [0; 2] }
+    }
+
+    /// What blank acceptor `blank` asks for by now, to every member.
+    fn asks(&self, blank: usize) -> Vec<Flight> {
+        let Rejoin { life, asked, .. } = self.blanks[blank];
+        let join = Join { life: life.into(), ballot: asked.into() };
+        (0..self.members.len()).map(|member| Flight::Asks { blank, member, join }).collect()
+    }
+
+    /// As at the end of a turn, or when the time to ask again has come.
+    fn ask(&mut self, blank: usize, again: bool) {
+        if (core::mem::take(&mut self.blanks[blank].ask_due) || again) && !self.blanks[blank].is_member() {
+            self.flying.extend(self.asks(blank));
+        }
+    }
+
+    fn comes(&mut self, flight: Flight) {
+        let mut bytes = [0; PACKET_MAX];
+        self.come += 1;
+        match flight {
+            Flight::Asks { blank, member, join } => {
+                let packet = sealed(&mut bytes, (blank + 1, 20, 0), &join, &[]);
+                let (rejoin, promised) = &mut self.members[member];
+                let Some((joiner, ballot, new)) = rejoin.help(&packet, &join, *promised) else { return };
+                if new {
+                    assert!(ballot > *promised, "a promise never falls");
+                    *promised = ballot;
+                }
+                let (helped, lives) = (helped(9, (joiner, ballot)), rejoin.lives().all().to_vec());
+                self.flying.push(Flight::Answers { blank, member, helped, lives });
+            }
+            Flight::Answers { blank, member, helped, lives } => {
+                let lives: Vec<U64> = lives.into_iter().map(U64::new).collect();
+                let packet = sealed(&mut bytes, (member + 3, 9, LOG), &helped, lives.as_bytes());
+                let before = self.blanks[blank].asked;
+                self.blanks[blank].helped(&packet, &helped, &lives);
+                self.raises[blank] += usize::from(self.blanks[blank].asked > before);
+                self.ask(blank, false);
+            }
+        }
+    }
+
+    /// Until nothing is on its way any more; each packet comes once.
+    fn settle(&mut self) {
+        let limit = self.come + 100;
+        while let Some(flight) = self.flying.pop() {
+            self.comes(flight);
+            assert!(self.come < limit, "packets beget packets for ever");
+        }
+    }
+}
+
+/// Each of two blank acceptors asks for a fence above all that was promised, so above the other's too. An old
+/// copy of a request makes whoever sent it ask once more; it does not set the two at each other.
+#[test]
+fn an_old_copy_of_a_request_costs_one_more_fence_and_begets_no_other() {
+    let mut pair = Pair::new(3); // each would need the other's help, so they stay blank
+    let old = [pair.asks(0), pair.asks(1)];
+    (0..2).for_each(|blank| pair.ask(blank, false));
+    pair.settle();
+    for copy in 0..10 {
+        let (blank, mut most) = (copy % 2, pair.raises);
+        most[blank] += 1;
+        pair.flying = old[blank].clone();
+        pair.settle();
+        assert!(pair.raises[blank] <= most[blank] && pair.raises[1 - blank] == most[1 - blank]);
+        let raises = pair.raises;
+        (0..2).for_each(|blank| pair.ask(blank, true));
+        pair.settle();
+        assert_eq!(pair.raises, raises, "what was granted is granted again");
+    }
+    assert!(pair.raises.iter().sum::<usize>() > 10, "the copies were heeded");
+}
+
+/// With more members each hears the two in an order of its own, and whoever comes late somewhere asks again.
+/// Every time it takes another loss or another detour, so it ends.
+#[test]
+fn two_blank_acceptors_both_come_back_however_the_network_shuffles_their_requests() {
+    for seed in 1..=200 {
+        let (mut pair, mut random) = (Pair::new(5), Random::new(seed * 0x9E37_79B9));
+        while !pair.blanks.iter().all(Rejoin::is_member) {
+            if pair.flying.is_empty() || random.between(0, 20) == 0 {
+                (0..2).for_each(|blank| pair.ask(blank, true)); // the time to ask again has come
+            }
+            let at = random.between(0, pair.flying.len() as u64) as usize;
+            let chance = random.between(0, 10);
+            let flight = if chance < 2 { pair.flying[at].clone() } else { pair.flying.swap_remove(at) }; // a copy stays
+            if chance < 8 {
+                pair.comes(flight);
+            }
+            assert!(pair.come < 500, "seed {seed}: still blank");
+        }
+    }
+}
