@@ -149,12 +149,10 @@ impl Tally {
     }
 
     /// Notes what an acceptor knows of the lives of all, and takes back the votes of lives that are over:
-    /// what a majority accepted while nobody of it knew better stays chosen. Returns whether this life of the
+    /// what a majority accepted while nobody of it knew better stays chosen. Whoever speaks from a life that is
+    /// over tells no less of the others': that a life was begun stays true. Returns whether this life of the
     /// acceptor itself goes on.
     pub fn live(&mut self, acceptor: usize, life: u64, told: impl ExactSizeIterator<Item = u64>) -> bool {
-        if self.lives.over(acceptor, life) {
-            return false;
-        }
         let news = self.lives.learn(acceptor, life);
         if self.lives.learn_all(told) || news {
             for (at, votes) in self.votes.iter_mut().enumerate() {
@@ -270,7 +268,11 @@ mod tests {
         assert!(tally.live(1, 5, [7, 5, 5].into_iter()), "acceptor 0 has begun another life");
         tally.vote(1, (1, 1), B1, range(0, 9));
         assert_eq!(tally.chosen_until(B1, 0), 0);
-        assert!(!tally.live(0, 5, [5, 5, 5].into_iter()), "a delayed packet of the former life");
+        assert!(!tally.live(0, 5, [5, 5, 6].into_iter()), "a delayed packet of the former life");
+        assert!(
+            !tally.live(2, 5, [7, 5, 5].into_iter()),
+            "what it knew of another's life holds all the same"
+        );
         assert!(tally.live(0, 7, [7, 5, 5].into_iter()));
         tally.vote(0, (2, 1), B1, range(3, 4));
         assert_eq!((tally.chosen_until(B1, 0), tally.chosen_until(B1, 3)), (0, 4));

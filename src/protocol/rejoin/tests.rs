@@ -329,25 +329,22 @@ impl Pair {
 }
 
 /// Each of two blank acceptors asks for a fence above all that was promised, so above the other's too. An old
-/// copy of a request makes whoever sent it ask once more; it does not set the two at each other.
+/// copy of a request must not set the two at each other.
 #[test]
-fn an_old_copy_of_a_request_costs_one_more_fence_and_begets_no_other() {
+fn an_old_copy_of_a_request_costs_nothing() {
     let mut pair = Pair::new(3); // each would need the other's help, so they stay blank
     let old = [pair.asks(0), pair.asks(1)];
     (0..2).for_each(|blank| pair.ask(blank, false));
     pair.settle();
+    let raises = pair.raises;
+    assert!(raises[0] > 0 && raises[1] > 0, "a leader's ballot was in the way");
     for copy in 0..10 {
-        let (blank, mut most) = (copy % 2, pair.raises);
-        most[blank] += 1;
-        pair.flying = old[blank].clone();
+        pair.flying = old[copy % 2].clone();
         pair.settle();
-        assert!(pair.raises[blank] <= most[blank] && pair.raises[1 - blank] == most[1 - blank]);
-        let raises = pair.raises;
         (0..2).for_each(|blank| pair.ask(blank, true));
         pair.settle();
         assert_eq!(pair.raises, raises, "what was granted is granted again");
     }
-    assert!(pair.raises.iter().sum::<usize>() > 10, "the copies were heeded");
 }
 
 /// With more members each hears the two in an order of its own, and whoever comes late somewhere asks again.
