@@ -334,6 +334,18 @@ fn an_acceptor_hears_from_a_proposer_that_its_life_is_over_when_nobody_else_know
          submits 10 values; expect all delivered within 60s");
 }
 
+/// One packet a datagram and a disk that takes its time: an answer lies in the receive buffer for many turns. Asked
+/// for again in the meantime, it would come again and again, until the buffer holds nothing but copies.
+#[test]
+fn an_acceptor_that_reads_slowly_is_sent_what_it_missed_once() {
+    let world =
+        run("3 durable acceptors; packets come alone; 1 proposer; 1 learner; acceptors have 8192 KiB; \
+         expect acceptors whole within 5s; crash acceptor 3; client 1 submits 12000 values of 1300 bytes; \
+         expect all delivered within 60s; restart acceptor 3; disk of acceptor 3 takes 1ms; wait 5s");
+    let (missed, sent) = (world.frontier(), world.sent(Kind::Value));
+    assert!(missed > 11_000 && sent < missed + 100, "{sent} repairs of {missed} instances");
+}
+
 /// All that a blind acceptor may have forgotten is decided, and the one acceptor that sees holds it.
 #[test]
 fn a_new_leader_learns_from_the_one_acceptor_that_sees_what_the_blind_one_must_know() {

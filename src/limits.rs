@@ -67,8 +67,12 @@ pub const OUTBOX_PACKETS: usize = 8192;
 /// Bytes of output after which a learner pauses delivery until they are written.
 pub const OUTPUT_TURN: usize = 512 << 10;
 
-/// Packets that one turn may bring on one socket: 16 datagrams of up to 64 packets each.
-pub const TURN_PACKETS: u64 = 16 * 64;
+/// Datagrams that one turn reads from one socket. Each holds up to 64 packets, or, where the kernel puts none
+/// together, one.
+pub const TURN_DATAGRAMS: u64 = 16;
+
+/// Packets that one turn may bring on one socket.
+pub const TURN_PACKETS: u64 = TURN_DATAGRAMS * 64;
 
 /// Instances asked for in one catch-up request at most; fewer when the receive buffer is small.
 pub const CATCH_UP_MAX: u64 = 512;

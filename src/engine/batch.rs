@@ -21,7 +21,7 @@ use std::ptr;
 use std::time::{Duration, Instant};
 
 /// Datagrams that one read may return, each up to `DATAGRAM_MAX` bytes.
-pub const READ_MAX: usize = 16;
+pub const READ_MAX: usize = crate::limits::TURN_DATAGRAMS as usize;
 /// Packets in a run as the kernel takes it: UDP_MAX_SEGMENTS before Linux 6.9, twice that since.
 pub const SEGMENTS_MAX: usize = 64;
 // What a learner's window must hold beside the pipeline is reckoned from these two.

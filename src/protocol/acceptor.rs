@@ -682,6 +682,7 @@ impl Process for Acceptor {
                 }
             }
             Body::Value(body, batch) if packet.has(flags::DECIDED) => {
+                self.catch_up.repaired(body.instance.get());
                 self.repaired(body.instance.get(), body.ballot.get(), batch, out);
             }
             Body::Fetch(body, ranges) => self.fetch(from, body, ranges),

@@ -2,7 +2,9 @@
 //!
 //! A gap waits for a random moment before it is asked about: the packet may only be late, and another's
 //! request may bring the repair for all (RFC 5401 §2). An unanswered request is repeated ever more slowly; an
-//! answered one is followed by the next at once, as long as the gap is long.
+//! answered one is followed by the next at once, as long as the gap is long. As long as repairs come nothing is
+//! asked again: whoever reads slowly, because a disk or other processes hold it up, has the rest of the answer
+//! in its receive buffer, and would soon have nothing but copies of it there.
 
 use super::random::Random;
 use super::{Nanos, Notice, Outbox};
@@ -22,26 +24,34 @@ pub enum Step {
 pub struct CatchUp {
     random: Random,
     limit: u64,
+    /// A repair came since the last step.
+    flows: bool,
     waiting: Option<Waiting>,
     /// Said that we catch up.
     announced: bool,
 }
 
 struct Waiting {
-    /// Where the frontier was when this wait began.
+    /// Where the frontier was when this wait began, or a repair came last.
     frontier: u64,
+    /// When it was asked, or the frontier moved last.
+    moved: Nanos,
     until: Nanos,
     /// End of what was asked for, when something was.
     asked: Option<u64>,
+    /// Nothing came since it was asked for.
+    silent: bool,
     doublings: u32,
 }
 
 /// A gap of this many instances is worth telling a person.
 const LONG: u64 = 4096;
+/// When nothing but copies came for so long it is asked again all the same.
+const COPIES: Nanos = 1_000 * MS;
 
 impl CatchUp {
     pub fn new(seed: u64) -> CatchUp {
-        CatchUp { random: Random::new(seed), limit: 16, waiting: None, announced: false }
+        CatchUp { random: Random::new(seed), limit: 16, flows: false, waiting: None, announced: false }
     }
 
     /// Asks for no more at a time than a receive buffer of `space` bytes can hold beside live traffic.
@@ -60,6 +70,15 @@ impl CatchUp {
         }
     }
 
+    /// The repair of an instance came, perhaps not for the first time.
+    pub fn repaired(&mut self, instance: u64) {
+        let ours = |waiting: &Waiting| {
+            let near = instance.saturating_add(self.limit) >= waiting.frontier;
+            near && waiting.asked.is_some_and(|asked| instance < asked)
+        };
+        self.flows |= self.waiting.as_ref().is_some_and(ours);
+    }
+
     /// Called with every turn: the first missing instance, and one past what is known decided.
     pub fn step(&mut self, now: Nanos, frontier: u64, known: u64, out: &mut Outbox) -> Step {
         if known <= frontier {
@@ -69,6 +88,7 @@ impl CatchUp {
             self.waiting = None;
             return Step::Nothing;
         }
+        let flows = core::mem::take(&mut self.flows);
         let Some(waiting) = &mut self.waiting else {
             return self.wait(now, frontier, None, 0);
         };
@@ -80,11 +100,19 @@ impl CatchUp {
             // The log flows: what is missing now is another gap, or none.
             return self.wait(now, frontier, None, 0);
         }
+        if frontier > waiting.frontier {
+            waiting.moved = now;
+        }
+        if flows && now.saturating_sub(waiting.moved) < COPIES {
+            (waiting.frontier, waiting.silent, waiting.doublings) = (frontier, false, 0);
+            waiting.until = now + self.random.between(4 * MS, 6 * MS);
+            return Step::Wait(waiting.until);
+        }
         if now < waiting.until {
             return Step::Wait(waiting.until);
         }
-        let moved = frontier > waiting.frontier;
-        let doublings = if moved { 0 } else { waiting.doublings + 1 };
+        let in_vain = waiting.silent && frontier == waiting.frontier;
+        let doublings = if in_vain { waiting.doublings + 1 } else { 0 };
         self.ask(now, frontier, known, doublings, out)
     }
 
@@ -93,7 +121,7 @@ impl CatchUp {
             None => now + self.random.between(500 * US, 2 * MS),
             Some(_) => now + (self.random.between(4 * MS, 6 * MS) << doublings.min(6)),
         };
-        self.waiting = Some(Waiting { frontier, until, asked, doublings });
+        self.waiting = Some(Waiting { frontier, moved: now, until, asked, silent: true, doublings });
         Step::Wait(until)
     }
 
@@ -157,6 +185,32 @@ mod tests {
         let now = wait(catch_up.step(0, 0, 1000, &mut out));
         assert_eq!(catch_up.step(now, 0, 1000, &mut out), Step::Ask { until: 16 });
         assert_eq!(catch_up.step(now + 1, 16, 1000, &mut out), Step::Ask { until: 32 });
+    }
+
+    #[test]
+    fn nothing_is_asked_again_while_repairs_come_and_soon_when_they_end_short() {
+        let (mut catch_up, mut out) = (CatchUp::new(1), outbox());
+        let mut now = wait(catch_up.step(0, 0, 1000, &mut out));
+        assert_eq!(catch_up.step(now, 0, 1000, &mut out), Step::Ask { until: 16 });
+        for frontier in [1, 2, 2, 2, 3, 3, 3, 3, 3, 3] {
+            now += 4 * MS - 1; // a slow turn, and what it reads may be a copy
+            catch_up.repaired(frontier - 1);
+            wait(catch_up.step(now, frontier, 1000, &mut out));
+        }
+        let until = wait(catch_up.step(now, 3, 1000, &mut out));
+        assert!(until - now < 6 * MS);
+        assert_eq!(catch_up.step(until, 3, 1000, &mut out), Step::Ask { until: 19 });
+        let deadline = catch_up.deadline();
+        catch_up.repaired(19);
+        catch_up.step(until + 1, 3, 1000, &mut out);
+        assert_eq!(catch_up.deadline(), deadline, "that was for somebody else");
+        let (ask, mut asks) = (until, 0);
+        for millisecond in 0..1010 {
+            catch_up.repaired(2);
+            let step = catch_up.step(ask + millisecond * MS, 3, 1000, &mut out);
+            asks += u64::from(matches!(step, Step::Ask { .. }));
+        }
+        assert_eq!(asks, 1, "copies alone do not keep it quiet for ever");
     }
 
     #[test]

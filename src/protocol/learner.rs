@@ -137,6 +137,7 @@ impl Process for Learner {
                 self.curious = false;
             }
             Body::Value(body, batch) if packet.has(flags::DECIDED) => {
+                self.catch_up.repaired(body.instance.get());
                 self.window.put_decided(body.instance.get(), body.ballot.get(), batch);
             }
             Body::CatchUp(body, ranges) => {

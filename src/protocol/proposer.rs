@@ -467,6 +467,7 @@ impl Process for Proposer {
                     return;
                 }
                 if packet.has(flags::DECIDED) {
+                    self.catch_up.repaired(body.instance.get());
                     self.outranked(now, ballot, false, out);
                     // Of what we have not proposed yet, nothing of our ballot or a lower one can be decided.
                     if self.stage != Stage::Leading || instance < self.proposed {

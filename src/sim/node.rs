@@ -7,7 +7,7 @@ use super::failure::{Failure, hold};
 use super::packets::{PacketId, Packets};
 use super::stream::{Feed, Stream};
 use crate::journal::Journal;
-use crate::limits::{PACKET_COST, TURN_PACKETS};
+use crate::limits::PACKET_COST;
 use crate::protocol::acceptor::Acceptor;
 use crate::protocol::client::Client;
 use crate::protocol::deliver::Format;
@@ -110,6 +110,8 @@ pub struct Node {
     wheel: Wheel<TIMERS>,
     sockets: [Socket; SOCKETS],
     packet_max: usize,
+    /// Packets that a turn reads from a socket at most.
+    read_max: usize,
     space: u32,
     drops: u32,
     drops_told: bool,
@@ -134,6 +136,8 @@ pub struct Birth {
     pub now: Nanos,
     /// Of each socket's receive buffer, bytes.
     pub space: u32,
+    /// Packets that a turn reads from a socket at most.
+    pub read_max: u64,
     /// What a client submits.
     pub feed: Option<Feed>,
     /// The log of an acceptor that keeps one.
@@ -144,7 +148,7 @@ pub struct Birth {
 
 impl Node {
     pub fn new(birth: Birth) -> Node {
-        let Birth { setup, place, clock, now, space, feed, journal, memory } = birth;
+        let Birth { setup, place, clock, now, space, read_max, feed, journal, memory } = birth;
         let out = Outbox::new(setup.layout, setup.me);
         let mut node = Node {
             me: setup.me,
@@ -156,6 +160,7 @@ impl Node {
             clock,
             wheel: Wheel::new(0),
             sockets: Default::default(),
+            read_max: read_max as usize,
             space,
             drops: 0,
             drops_told: false,
@@ -229,9 +234,9 @@ impl Node {
         packets: &mut Packets,
         refused: &mut [u64; Refusal::COUNT],
     ) -> Result<(), Failure> {
-        let Node { sockets, actor, out, .. } = self;
+        let Node { sockets, actor, out, read_max, .. } = self;
         let socket = &mut sockets[socket];
-        let count = socket.inbox.len().min(TURN_PACKETS as usize);
+        let count = socket.inbox.len().min(*read_max);
         self.busy_until += PER_PACKET * count as u64;
         for arrival in socket.inbox.drain(..count) {
             let bytes = packets.bytes(arrival.packet);

@@ -73,6 +73,7 @@ impl World {
             }
             Sentence::Space(who, space) => self.conditions.spaces.push((*who, *space)),
             Sentence::PacketLength(bytes) => self.conditions.packet_length = *bytes,
+            Sentence::PacketsAlone => self.conditions.alone = true,
             Sentence::ClocksDrift(percent) => self.conditions.drift = *percent,
             Sentence::ClocksSetBack => self.conditions.set_back = true,
             Sentence::TimersLate(time) => self.late = *time,

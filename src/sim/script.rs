@@ -17,7 +17,8 @@
 //! disk of acceptor 2 is full    disk of acceptor 2 has space   disk of acceptor 2 fails
 //! disk of acceptors takes 5ms
 //! pause learner 2 for 3s        learners have 32 KiB         packets of 1252 bytes
-//! clocks drift 5%               timers late by 3ms           (of those who start from now on)
+//! packets come alone            clocks drift 5%              (for those who start from now on)
+//! timers late by 3ms
 //! clocks are set back                                        (each acceptor that starts begins earlier than all before it)
 //! lose 30%                      lose 10% in bursts of 20     duplicate 10%         reorder 20%
 //! replay 1%                     damage 2%                    delay 3ms
@@ -184,6 +185,7 @@ pub enum Sentence {
     },
     Space(Who, u32),
     PacketLength(usize),
+    PacketsAlone,
     ClocksDrift(u64),
     ClocksSetBack,
     TimersLate(Nanos),

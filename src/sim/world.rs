@@ -47,6 +47,8 @@ pub(super) struct Conditions {
     /// Receive space, bytes.
     pub spaces: Vec<(Who, u32)>,
     pub packet_length: usize,
+    /// No network puts packets together: a turn reads few.
+    pub alone: bool,
     /// How wrong their clocks are at most, percent.
     pub drift: u64,
     /// Each acceptor's clock shows less than that of the start before.
@@ -103,6 +105,7 @@ impl World {
             conditions: Conditions {
                 spaces: Vec::new(),
                 packet_length: 1472,
+                alone: false,
                 drift: 0,
                 set_back: false,
                 doubles: false,

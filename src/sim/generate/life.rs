@@ -57,7 +57,7 @@ struct Life {
     lost: Vec<u64>,
 }
 
-const KINDS: [&str; 15] = [
+const KINDS: [&str; 16] = [
     "1a",
     "1b",
     "2a",
@@ -73,6 +73,7 @@ const KINDS: [&str; 15] = [
     "join",
     "helped",
     "found",
+    "over",
 ];
 
 impl Life {
@@ -103,6 +104,9 @@ impl Life {
     fn begins(&mut self, chance: &mut Chance) {
         if chance.percent(30) {
             self.says(format!("clocks drift {}%", chance.pick(&[1, 5])));
+        }
+        if chance.percent(30) {
+            self.says("packets come alone");
         }
         if chance.percent(30) {
             self.says(format!("timers late by {}ms", chance.pick(&[1, 5, 30])));

@@ -33,6 +33,7 @@ pub(super) fn sentence(words: &[&str]) -> Understood<Sentence> {
         ["pause", rest @ .., "for", time] => Sentence::Pause(who(rest)?, duration(time)?),
         ["packets", "of", bytes, "bytes"] => Sentence::PacketLength(packet(bytes)?),
         ["clocks", "are", "set", "back"] => Sentence::ClocksSetBack,
+        ["packets", "come", "alone"] => Sentence::PacketsAlone,
         ["clocks", "drift", most] => Sentence::ClocksDrift(at_most(90, percent(most)?)?),
         ["timers", "late", "by", time] => Sentence::TimersLate(duration(time)?),
         ["acceptors", "hear", "of", "an", "instance", "far", "ahead"] => Sentence::FarAhead,

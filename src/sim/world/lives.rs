@@ -1,7 +1,7 @@
 //! Starting, crashing and pausing processes.
 
 use super::World;
-use crate::limits::{MS, PACKET_COST};
+use crate::limits::{MS, PACKET_COST, TURN_DATAGRAMS, TURN_PACKETS};
 use crate::planted::{Bug, planted};
 use crate::protocol::memory::Memory;
 use crate::protocol::{Nanos, Setup};
@@ -73,7 +73,8 @@ impl World {
         };
         let place = self.place(role, id);
         let clock = Clock::new(self.now, self.conditions.drift, &mut self.chance);
-        let birth = Birth { setup, place, clock, now: self.now, space, feed, journal, memory };
+        let read_max = if self.conditions.alone { TURN_DATAGRAMS } else { TURN_PACKETS };
+        let birth = Birth { setup, place, clock, now: self.now, space, read_max, feed, journal, memory };
         self.nodes.push(Some(Box::new(Node::new(birth))));
         for (socket, group) in listens_to(role).iter().enumerate() {
             self.listeners[*group as usize - 1].push((start as u16, socket as u8));
