@@ -169,14 +169,19 @@ impl Chosen {
     /// Notes what an acceptor is. Returns whether that is news.
     fn stands(&mut self, acceptor: usize, life: u64, told: &[U64]) -> bool {
         let known = |stance: &Stance| {
-            stance.life == life && stance.lives.iter().copied().eq(told.iter().map(|life| life.get()))
+            let lives = told.iter().map(|life| life.get());
+            stance.acceptor == acceptor && stance.life == life && stance.lives.iter().copied().eq(lives)
         };
         if self.present[acceptor].is_some_and(|at| known(&self.stances[usize::from(at)])) {
             return false;
         }
-        let lives = told.iter().map(|life| life.get()).collect();
-        self.present[acceptor] = Some(self.stances.len() as u16);
-        self.stances.push(Stance { acceptor, life, lives });
+        // Two processes with one id speak by turns.
+        let before = self.stances.iter().rposition(known);
+        self.present[acceptor] = Some(before.unwrap_or(self.stances.len()) as u16);
+        if before.is_none() {
+            let lives = told.iter().map(|life| life.get()).collect();
+            self.stances.push(Stance { acceptor, life, lives });
+        }
         true
     }
 
@@ -311,6 +316,18 @@ mod tests {
         assert_eq!(bench.0.frontier(), 0);
         bench.votes_as(3, 5, &[5, 5, 5], ballot(1, 1), &[FIRST]).unwrap();
         assert_eq!(bench.0.frontier(), 1, "two whose word goes together are enough");
+    }
+
+    #[test]
+    fn two_processes_with_one_id_that_vote_by_turns_keep_no_other_vote_from_being_counted() {
+        let mut bench = Bench::new();
+        bench.proposes(1, 1, 0, "a").unwrap();
+        for turn in 0..2 * VOTES as u64 {
+            bench.votes_as(1, 5 + turn % 2, &[5 + turn % 2, 5, 5], ballot(1, 1), &[FIRST]).unwrap();
+        }
+        assert_eq!(bench.0.frontier(), 0);
+        bench.votes_as(2, 5, &[6, 5, 5], ballot(1, 1), &[FIRST]).unwrap();
+        assert_eq!(bench.0.frontier(), 1);
     }
 
     #[test]
