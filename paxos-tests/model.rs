@@ -173,3 +173,12 @@ fn crashes_and_recoveries_beside_what_is_decided() {
     let shape = Shape { ballots: 3, decisions: true, restarts: Restarts::Once, ..DURABLE };
     check(shape, &[an_acceptor_recovered_and_voted(), an_acceptor_knows_what_is_decided()]);
 }
+
+/// With fences of two rounds: below the first ballot, and between it and the last. That leaves out two that are
+/// blank at once while others have promised the last ballot, and longer contests between the two. Fences above
+/// all ballots are in the shapes in which one at a time is blank, which have an end without any bound.
+#[test]
+#[ignore = "minutes"]
+fn two_acceptors_lose_their_memories_at_once() {
+    check(Shape { losses: &[1, 1], together: true, rounds: 2, ..LOSSY }, &lives_matter());
+}

@@ -35,6 +35,9 @@ pub struct Shape {
     pub behind: bool,
     /// How many lives each acceptor begins at most: two processes with one id may end one another's for ever.
     pub lives: u64,
+    /// The highest round that is promised, so the highest in which there is a fence. Each of two blank acceptors
+    /// asks for a fence above what was promised, and a leader's or the other's fence is promised meanwhile.
+    pub rounds: u64,
     /// The first acceptor runs a second time, without memory, beside its first run.
     pub zombie: bool,
     /// Proposers tell what is decided: watermarks, repairs, pages that begin later.
@@ -86,6 +89,7 @@ impl Shape {
         together: false,
         behind: false,
         lives: 3,
+        rounds: BALLOTS as u64 + 2, // more than any shape comes to in which one at a time is blank
         zombie: false,
         decisions: false,
         announcements: false,

@@ -406,6 +406,8 @@ impl Model for World {
     }
 
     fn within_boundary(&self, state: &State) -> bool {
-        self.acceptors(state).all(|local| local.life < Start::life(self.shape.lives + 1))
+        self.acceptors(state).all(|local| {
+            local.life < Start::life(self.shape.lives + 1) && local.promised.round() <= self.shape.rounds
+        })
     }
 }

@@ -10,6 +10,9 @@ use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligne
 
 /// What a frame begins with.
 pub const FRAME_MAGIC: [u8; 4] = *b"PXFR";
+/// What a frame ends with, up to a whole number of sectors. Not zeros: a last sector with little in it must not
+/// look as if it had never been written.
+const PADDING: u8 = 0xA5;
 /// Bytes of a [`FrameHeader`].
 pub const FRAME_LEN: usize = 64;
 
@@ -47,7 +50,7 @@ pub struct Condition {
     pub chain: u64,
     /// Records whose body is damaged.
     pub bodies: u32,
-    /// Whether all padding is zeros.
+    /// Whether all padding is as it was written.
     pub padded: bool,
 }
 
@@ -148,7 +151,7 @@ impl Frame {
     /// Fills in all checks. Returns the bytes to write, and the chain for the next frame.
     pub fn seal(&mut self, epoch: u64, number: u64, chain: u64) -> (&[u8], u64) {
         let used = self.bytes.len() - FRAME_LEN;
-        self.bytes.resize(self.length(), 0);
+        self.bytes.resize(self.length(), PADDING);
         let mut header = FrameHeader {
             magic: FRAME_MAGIC,
             length: (self.bytes.len() as u32).into(),
@@ -226,7 +229,7 @@ impl FrameHeader {
             condition.padded &= parsed.padded;
             each(at, parsed.record);
         }
-        condition.padded &= padding.iter().all(|byte| *byte == 0);
+        condition.padded &= padding.iter().all(|byte| *byte == PADDING);
         if rest.is_empty() { Ok(condition) } else { Err(end - rest.len()) }
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! segment: │ header, 512 B: owner, epoch, first frame │ frame 17 │ frame 18 │ zeros …
-//! frame:   │ header, 64 B: epoch, number, chain, length │ record │ record │ … │ zeros up to 512 │
+//! frame:   │ header, 64 B: epoch, number, chain, length │ record │ record │ … │ padding up to 512 │
 //! record:  │ header, 48 B: check, body check, kind, instance, ballot │ body │ zeros up to 8 │
 //! ```
 //!

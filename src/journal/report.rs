@@ -47,7 +47,7 @@ pub enum Fault {
     TornTail { bytes: u64 },
     /// The body of an accepted record is damaged. `repaired`: a later record brings the instance again.
     Body { instance: u64, ballot: Ballot, decided: bool, repaired: bool },
-    /// Bytes of a frame that carry nothing are not zero.
+    /// Bytes of a frame that carry nothing are not as they were written.
     Padding,
     /// So many bytes that no frame ever took are not zero, in a segment that is full or was not used yet.
     Unused { bytes: u64 },
@@ -117,7 +117,7 @@ impl fmt::Display for Fault {
                     false => "cannot be read; the other acceptors have it",
                 })
             }
-            Fault::Padding => f.write_str("damaged: padding that should be zeros; no record is touched"),
+            Fault::Padding => f.write_str("damaged: padding; no record is touched"),
             Fault::Unused { bytes } => {
                 write!(f, "unused space holds {bytes} bytes that should be zeros; no record is touched")
             }

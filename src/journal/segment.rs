@@ -9,7 +9,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 pub const SEGMENT_MAGIC: [u8; 4] = *b"PXSG";
 /// Of the format. Magic, version and check keep their places in all versions, so that a segment of another
 /// version is told from a damaged one.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The first sector of a segment. It is durable before the first frame behind it is written, and that is
 /// written only when all frames before are durable: so whoever reads it knows that those must be there.

@@ -67,7 +67,7 @@ fn damage_and_a_torn_tail_are_a_line_each_with_their_place() {
     assert_eq!(
         lines[..2],
         [
-            "segment 1, byte 512: damaged: padding that should be zeros; no record is touched",
+            "segment 1, byte 512: damaged: padding; no record is touched",
             "segment 1, byte 2560: torn tail: 8 bytes behind the end that are no whole frame; nothing was \
              answered that depends on them",
         ]

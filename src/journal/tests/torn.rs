@@ -117,6 +117,23 @@ fn what_a_longer_frame_left_behind_a_shorter_one_neither_comes_back_nor_looks_li
     assert_eq!((memory.records, report.frames), (lines_of(1..=3), 3));
 }
 
+/// A sector with one byte in it that is not zero, or a damaged one with none: the padding tells them apart.
+#[test]
+fn a_torn_frame_is_no_damage_though_next_to_nothing_of_it_is_missing() {
+    let mut disk = written(MemoryDisk::new(SEGMENT), 2);
+    let mut frame = Frame::with_capacity(0);
+    frame.accepted(9, ballot(3), false, Batch::parse(&batch(9, 352)).unwrap());
+    frame.decided(1); // its number alone lies in the second sector
+    let (mut journal, _, _) = open(&mut disk, 0xe2);
+    journal.medium.fails_after = Some(1);
+    journal.commit(&mut frame).expect_err("the sync fails");
+    assert_eq!(disk.pending(), 2);
+    disk.lose_power(|sector| sector == 0);
+    let (_, report, memory) = open(&mut disk, 0xe2);
+    assert!(matches!(report.findings[..], [Finding { what: Fault::TornTail { .. }, .. }]), "{report:?}");
+    assert_eq!(memory.records, lines_of(1..=2));
+}
+
 #[test]
 fn what_a_killed_process_wrote_and_did_not_sync_is_durable_once_it_was_recovered() {
     let mut disk = written(MemoryDisk::new(SEGMENT), 3);
