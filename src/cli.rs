@@ -73,6 +73,10 @@ struct Process1 {
     id: u16,
     /// The configuration file, the same for all processes.
     conf: PathBuf,
+    /// Writes what was counted (packets, system calls, drops, what was sent again) to a file at the end: one
+    /// JSON object on a line.
+    #[arg(long, value_name = "FILE")]
+    stats: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -158,7 +162,7 @@ fn run(command: Command, quiet: bool) -> Result<ExitCode, String> {
         Command::Proposer(process) => {
             let conf = load(&process.conf)?;
             let (mut reactor, setup) = Reactor::open(Role::Proposer, process.id, &conf)?;
-            ended(drive(&mut reactor, &mut Proposer::new(setup), &mut NoDriver)?)
+            ended(drive(&process, &mut reactor, &mut Proposer::new(setup), &mut NoDriver)?)
         }
         Command::Learner(args) => learner(&args),
         Command::Client(args) => client(&args),
@@ -213,11 +217,17 @@ fn load(path: &Path) -> Result<Conf, String> {
 }
 
 fn drive<R: Process>(
+    process: &Process1,
     reactor: &mut Reactor,
     role: &mut R,
     driver: &mut impl Driver<R>,
 ) -> Result<End, String> {
-    reactor.run(role, driver).map_err(|failure| format!("paxos: {failure}"))
+    let end = reactor.run(role, driver).map_err(|failure| format!("paxos: {failure}"));
+    if let Some(path) = &process.stats {
+        let written = reactor.stats().write(path, reactor.me());
+        written.map_err(|error| format!("--stats {}: {error}", path.display()))?;
+    }
+    end
 }
 
 /// What the end of a role other than a client means.
@@ -289,7 +299,7 @@ fn acceptor(args: &AcceptorArgs) -> Result<ExitCode, String> {
             Reactor::open_durable(Role::Acceptor, process.id, &conf, journal)?
         }
     };
-    ended(drive(&mut reactor, &mut Acceptor::remembering(setup, memory), &mut NoDriver)?)
+    ended(drive(process, &mut reactor, &mut Acceptor::remembering(setup, memory), &mut NoDriver)?)
 }
 
 /// The directory that an acceptor remembers in.
@@ -341,7 +351,7 @@ fn learner(args: &LearnerArgs) -> Result<ExitCode, String> {
     let (mut reactor, setup) = Reactor::open(Role::Learner, args.process.id, &conf)?;
     reactor.print_to_stdout().map_err(|error| format!("paxos: no stdout: {error}"))?;
     let mut learner = Learner::new(setup, format, args.from);
-    ended(drive(&mut reactor, &mut learner, &mut UntilIdle { idle, last: None })?)
+    ended(drive(&args.process, &mut reactor, &mut learner, &mut UntilIdle { idle, last: None })?)
 }
 
 /// Feeds a client from the reader thread, and tells a person how it goes.
@@ -559,7 +569,7 @@ fn client(args: &ClientArgs) -> Result<ExitCode, String> {
         acked,
     };
     let mut client = Client::new(setup);
-    let end = drive(&mut reactor, &mut client, &mut feeder)?;
+    let end = drive(&args.process, &mut reactor, &mut client, &mut feeder)?;
     feeder.bar.finish_and_clear();
     let progress = client.progress();
     let undecided = feeder.undecided(&client);

@@ -12,4 +12,5 @@ pub mod reactor;
 pub(crate) mod scratch;
 pub mod sockets;
 pub mod spare;
+pub mod stats;
 pub mod storage;

@@ -4,10 +4,11 @@
 //! role act once, and then sends everything the role wants sent. So under load packets gather and one system
 //! call carries many; when idle the first packet is acted on at once.
 
-use super::batch::{Receiver, Run, Sender};
+use super::batch::{Mode, Receiver, Run, Sender};
 use super::clock::{self, Clock};
 use super::files::Files;
 use super::sockets::{self, Via};
+use super::stats::Stats;
 use crate::conf::{Conf, Interface};
 use crate::journal::{Frame, Journal};
 use crate::protocol::{Nanos, Outbox, Process, Setup, Stop, TIMERS, To};
@@ -104,18 +105,6 @@ impl<R> Driver<R> for NoDriver {
     fn turn(&mut self, _now: Nanos, _role: &mut R) -> Step {
         Step::Whenever
     }
-}
-
-/// Counts for the curious.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Stats {
-    pub turns: u64,
-    pub received: u64,
-    pub sent: u64,
-    pub send_calls: u64,
-    pub unsent: u64,
-    pub drops: u32,
-    pub refused: [u64; Refusal::COUNT],
 }
 
 pub struct Reactor {
@@ -280,8 +269,21 @@ impl Reactor {
         Arc::clone(&self.poller)
     }
 
+    /// Who this process is.
+    pub fn me(&self) -> Identity {
+        self.me
+    }
+
+    /// What was counted so far. Asks the kernel about each socket, so not for the packet path.
     pub fn stats(&self) -> Stats {
-        self.stats
+        Stats {
+            unsent: self.stats.unsent + self.outbox.overflowed,
+            drops: self.sockets.iter().fold(0, |sum, socket| sum.wrapping_add(sockets::queue(socket).drops)),
+            repeats: self.outbox.repeats,
+            gso: self.sender.mode() == Mode::Gso,
+            gro: self.sockets.iter().all(sockets::coalesces),
+            ..self.stats
+        }
     }
 
     /// Runs the role until something ends it.
@@ -342,12 +344,11 @@ impl Reactor {
     fn finish(&mut self, end: End) -> Result<End, Failure> {
         let now = self.clock.now();
         let open = self.flush(now)?;
-        let Stats { turns, received, sent, send_calls, unsent, drops, .. } = self.stats;
-        let lost = unsent + self.outbox.overflowed;
+        let Stats { turns, received, sent, send_calls, unsent, drops, .. } = self.stats();
         log::log!(
             target: "paxos",
             chatty(self.me.role),
-            "{turns} turns, {received} packets read, {sent} sent in {send_calls} calls, {lost} not sent, {drops} drops in \
+            "{turns} turns, {received} packets read, {sent} sent in {send_calls} calls, {unsent} not sent, {drops} drops in \
              receive buffers"
         );
         Ok(if open { end } else { End::OutputClosed })
@@ -356,6 +357,7 @@ impl Reactor {
     /// One read of one socket: up to 16 datagrams of up to 64 packets. No more in one turn, so that what is
     /// read is acted on before more is: a learner's window holds the pipeline and one such read.
     fn read<R: Process>(&mut self, key: usize, now: Nanos, role: &mut R) -> io::Result<()> {
+        self.stats.receive_calls += 1;
         if self.receiver.read(&self.sockets[key])? == 0 {
             return Ok(());
         }
@@ -471,7 +473,7 @@ impl Reactor {
 
     /// Mentions packets that were refused, now and then, never one by one.
     fn mention_refusals(&mut self, now: Nanos) {
-        let refused: u64 = self.stats.refused.iter().sum();
+        let refused = self.stats.refusals();
         if refused == self.told.1 || now < self.told.0 {
             return;
         }

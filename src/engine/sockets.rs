@@ -203,6 +203,18 @@ pub fn queue(socket: &UdpSocket) -> Queue {
     }
 }
 
+/// Whether runs of packets are read as one (UDP_GRO).
+pub fn coalesces(socket: &UdpSocket) -> bool {
+    let mut on: c_int = 0;
+    let mut length = size_of_val(&on) as libc::socklen_t;
+    // SAFETY: `on` has `length` bytes, any of which the kernel may write, and every bit pattern is an int.
+    let result = unsafe {
+        let on = ptr::from_mut(&mut on).cast();
+        libc::getsockopt(socket.as_raw_fd(), libc::SOL_UDP, libc::UDP_GRO, on, &mut length)
+    };
+    result == 0 && on != 0
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -271,6 +271,7 @@ impl Client {
     fn send(&mut self, now: Nanos, number: u64, out: &mut Outbox) {
         let at = self.slot(number);
         let slot = &mut self.slots[at];
+        out.repeats += u64::from(slot.sends > 0);
         (slot.sent, slot.sends) = (now, slot.sends + 1);
         let piece = &self.bytes[at * self.room..][..slot.length];
         let to = match self.direct {

@@ -185,6 +185,7 @@ impl Process for Learner {
                 if !missing.is_empty() {
                     // To the learners' group: the proposers listen there, and the other learners need not ask
                     // as well.
+                    out.repeats += 1;
                     let body = wire::CatchUp { have_until: self.window.frontier().into() };
                     out.send(To::Group(Role::Learner), &body, &[records(&missing).as_bytes()]);
                 }

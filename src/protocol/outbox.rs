@@ -220,6 +220,8 @@ pub struct Outbox {
     packets: Vec<Queued>,
     /// Packets that did not fit.
     pub overflowed: u64,
+    /// Packets that bring again what was sent before, or ask for what is missing: for the statistics only.
+    pub repeats: u64,
     timers: [Option<Nanos>; TIMERS],
     changed: [bool; TIMERS],
     output: Vec<u8>,
@@ -240,6 +242,7 @@ impl Outbox {
             used: 0,
             packets: Vec::with_capacity(OUTBOX_PACKETS),
             overflowed: 0,
+            repeats: 0,
             timers: [None; TIMERS],
             changed: [false; TIMERS],
             output: Vec::with_capacity(2 * OUTPUT_TURN),

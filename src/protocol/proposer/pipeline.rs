@@ -123,6 +123,7 @@ impl Proposer {
                 && self.window.tally.missed(self.ballot, instance)
                 && self.window.tally.count(self.ballot, instance) < self.acceptors.majority()
             {
+                out.repeats += 1;
                 self.send_2a(now, instance, out);
             }
         }
@@ -175,6 +176,7 @@ impl Proposer {
                 for instance in frontier..self.sent_until.min(frontier + MISSED_SCAN) {
                     if left > 0 && self.window.tally.count(self.ballot, instance) < majority {
                         left -= 1;
+                        out.repeats += 1;
                         self.send_2a(now, instance, out);
                     }
                 }

@@ -68,6 +68,7 @@ impl Proposer {
                 let to = if shared { To::Group(Role::Learner) } else { To::Peer(from) };
                 out.send_flagged(to, flags::DECIDED, &body, &[bytes]);
                 self.repairs += 1;
+                out.repeats += 1;
                 self.window.mark_sent(instance, now);
             }
         }
