@@ -1,5 +1,6 @@
 //! The command line.
 
+mod bench;
 mod inspect;
 mod sim;
 
@@ -57,6 +58,8 @@ enum Command {
     Client(ClientArgs),
     /// Runs the roles in a simulated world where everything goes wrong; exits 1 when an invariant breaks.
     Sim(sim::SimArgs),
+    /// Measures how fast a cluster of real processes is on this machine, and checks what it prints.
+    Bench(bench::BenchArgs),
     /// Prints a configuration as understood, defaults included.
     Check {
         /// The configuration file.
@@ -157,6 +160,7 @@ fn run(command: Command, quiet: bool) -> Result<ExitCode, String> {
             }
         }
         Command::Sim(args) => sim::main(&args, quiet),
+        Command::Bench(args) => bench::main(&args),
         Command::Log(command) => inspect::run(&command),
         Command::Acceptor(args) => acceptor(&args),
         Command::Proposer(process) => {

@@ -11,6 +11,7 @@
 //! clocks, threads or files. [`engine`] is the only door to the world: sockets, timers, stdin and stdout;
 //! [`sim`] is another world for the same roles, in simulated time. The packets are those of the `wire` crate.
 
+pub mod bench;
 pub mod cli;
 pub mod conf;
 pub mod engine;

@@ -1,0 +1,226 @@
+//! A cluster of real processes on the loopback interface.
+
+use super::child::Process;
+use super::procfs;
+use super::setting::Setting;
+use super::temporary::Temporary;
+use std::ffi::OsStr;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::path::PathBuf;
+use std::process::{ChildStdin, ChildStdout, Stdio};
+use wire::Role;
+
+pub struct Cluster {
+    // In this order: processes end before their directories go.
+    members: Vec<Member>,
+    directory: Temporary,
+    _data: Option<Temporary>,
+}
+
+struct Member {
+    role: Role,
+    process: Process,
+    stats: PathBuf,
+}
+
+/// The pipes of a cluster.
+pub struct Pipes {
+    pub clients: Vec<ChildStdin>,
+    pub learners: Vec<ChildStdout>,
+}
+
+/// What the processes of a cluster counted, all together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    pub packets_sent: u64,
+    pub packets_unsent: u64,
+    pub packets_refused: u64,
+    pub receive_drops: u64,
+    pub sent_again: u64,
+    /// Processes that had to do without sending, or without receiving, runs of packets as one.
+    pub slow_paths: u64,
+}
+
+impl Cluster {
+    /// Starts all processes.
+    ///
+    /// # Errors
+    /// A sentence about what the system did not grant.
+    pub fn start(setting: &Setting) -> Result<(Cluster, Pipes), String> {
+        let directory = Temporary::below(&std::env::temp_dir())?;
+        let data = setting.data.as_deref().map(Temporary::below).transpose()?;
+        let conf = directory.path().join("paxos.conf");
+        let written = fs::write(&conf, text(setting, free_groups()?));
+        written.map_err(|error| format!("{}: {error}", conf.display()))?;
+        let mut cluster = Cluster { members: Vec::new(), directory, _data: data };
+        let mut pipes = Pipes { clients: Vec::new(), learners: Vec::new() };
+        let roles = [
+            (Role::Acceptor, setting.acceptors),
+            (Role::Proposer, setting.proposers),
+            (Role::Learner, setting.learners),
+            (Role::Client, setting.clients),
+        ];
+        for (role, count) in roles {
+            for id in 1..=count {
+                cluster.add(role, id, &mut pipes)?;
+            }
+        }
+        Ok((cluster, pipes))
+    }
+
+    fn add(&mut self, role: Role, id: u16, pipes: &mut Pipes) -> Result<(), String> {
+        let file = |end: &str| self.directory.path().join(format!("{role}-{id}.{end}"));
+        let (conf, stats) = (self.directory.path().join("paxos.conf"), file("stats"));
+        let (name, id) = (role.to_string(), id.to_string());
+        let mut arguments: Vec<&OsStr> =
+            vec![name.as_ref(), id.as_ref(), conf.as_ref(), "--stats".as_ref(), stats.as_ref()];
+        let data = self._data.as_ref().map(|data| data.path().join(format!("acceptor-{id}")));
+        if let Some(data) = data.as_ref().filter(|_| role == Role::Acceptor) {
+            arguments.extend([OsStr::new("--data"), data.as_ref()]);
+        }
+        let stdin = if role == Role::Client { Stdio::piped() } else { Stdio::null() };
+        let stdout = if role == Role::Learner { Stdio::piped() } else { Stdio::null() };
+        let mut process = Process::start(&arguments, stdin, stdout, file("log"))?;
+        pipes.clients.extend(process.take_stdin());
+        pipes.learners.extend(process.take_stdout());
+        self.members.push(Member { role, process, stats });
+        Ok(())
+    }
+
+    /// # Errors
+    /// A sentence when a process does not run any more.
+    pub fn check(&mut self) -> Result<(), String> {
+        self.members.iter_mut().try_for_each(|member| member.process.check_runs())
+    }
+
+    /// CPU time of all processes of each role so far, nanoseconds, in the order of [`Role::ALL`].
+    pub fn cpu_ns(&self) -> [u64; 4] {
+        Role::ALL.map(|role| self.pids(role).map(procfs::cpu_ns).sum())
+    }
+
+    /// The most memory that a process of each role has had, KiB, in the order of [`Role::ALL`].
+    pub fn peak_memory_kib(&self) -> [u64; 4] {
+        Role::ALL.map(|role| self.pids(role).map(procfs::peak_memory_kib).max().unwrap_or(0))
+    }
+
+    fn pids(&self, role: Role) -> impl Iterator<Item = u32> {
+        self.members.iter().filter(move |member| member.role == role).map(|member| member.process.pid())
+    }
+
+    /// Waits for the end of the clients, whose stdin has ended; then ends everything else.
+    ///
+    /// # Errors
+    /// A sentence about the first process that did not end with success.
+    pub fn end(&mut self) -> Result<Counts, String> {
+        let (clients, others): (Vec<_>, Vec<_>) =
+            self.members.iter_mut().partition(|member| member.role == Role::Client);
+        for client in clients {
+            client.process.succeeds()?;
+        }
+        others.iter().for_each(|member| member.process.terminate());
+        for member in others {
+            member.process.succeeds()?;
+        }
+        let mut counts = Counts::default();
+        for member in &self.members {
+            let text = fs::read_to_string(&member.stats);
+            counts.add(&text.map_err(|error| format!("{}: {error}", member.stats.display()))?)?;
+        }
+        Ok(counts)
+    }
+}
+
+impl Counts {
+    /// Adds what one process wrote.
+    fn add(&mut self, text: &str) -> Result<(), String> {
+        let word = |key: &str| {
+            let after = text.split_once(&format!("\"{key}\":")).map(|(_, after)| after)?;
+            after.split([',', '}']).next()
+        };
+        let number = |key: &str| {
+            word(key).and_then(|word| word.parse::<u64>().ok()).ok_or(format!("no number {key} in {text}"))
+        };
+        self.packets_sent += number("packets_sent")?;
+        self.packets_unsent += number("packets_unsent")?;
+        self.packets_refused += number("packets_refused")?;
+        self.receive_drops += number("receive_drops")?;
+        self.sent_again += number("sent_again")?;
+        self.slow_paths += u64::from(word("gso") != Some("true") || word("gro") != Some("true"));
+        Ok(())
+    }
+}
+
+fn text(setting: &Setting, groups: [SocketAddrV4; 4]) -> String {
+    let [clients, proposers, acceptors, learners] =
+        groups.map(|group| format!("{} {}", group.ip(), group.port()));
+    let ids: String = (1..=setting.acceptors).map(|id| format!(" {id}")).collect();
+    format!(
+        "clients {clients}\nproposers {proposers}\nacceptors {acceptors}{ids}\nlearners {learners}\n\
+         interface loopback\nmtu {}\n",
+        setting.mtu
+    )
+}
+
+/// Groups that nobody on this host listens to.
+///
+/// # Errors
+/// A sentence when there are none.
+pub fn free_groups<const N: usize>() -> Result<[SocketAddrV4; N], String> {
+    let [_, high, mid, low] = std::process::id().to_be_bytes();
+    let address = Ipv4Addr::new(239, 192 | high & 63, mid, low);
+    let mut found = Vec::new();
+    for port in 20_000..30_000 {
+        let group = SocketAddrV4::new(address, port);
+        // Without SO_REUSEADDR this fails where anybody has the port of this group. Bound to the group, it
+        // receives nothing before it joins.
+        if UdpSocket::bind(group).is_ok() {
+            found.push(group);
+        }
+        if let Ok(groups) = <[SocketAddrV4; N]>::try_from(found.as_slice()) {
+            return Ok(groups);
+        }
+    }
+    Err(format!("no {N} free ports for groups of {address}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::setting::Amount;
+    use crate::conf::Conf;
+
+    #[test]
+    fn the_configuration_is_understood() {
+        let setting = Setting {
+            size: 100,
+            clients: 1,
+            proposers: 2,
+            acceptors: 5,
+            learners: 2,
+            mtu: 9000,
+            data: None,
+            loss: 0.0,
+            rate: None,
+            amount: Amount::Values(1),
+        };
+        let groups = free_groups().expect("there are free ports");
+        let directory = Temporary::below(&std::env::temp_dir()).expect("it can be made");
+        let path = directory.path().join("conf");
+        fs::write(&path, text(&setting, groups)).expect("it can be written");
+        let conf = Conf::load(&path).unwrap_or_else(|wrong| panic!("{wrong}"));
+        assert_eq!((conf.acceptor_ids.as_slice(), conf.mtu), ([1, 2, 3, 4, 5].as_slice(), 9000));
+        assert_eq!([conf.clients, conf.proposers, conf.acceptors, conf.learners], groups);
+    }
+
+    #[test]
+    fn the_counts_of_processes_are_added() {
+        let mut counts = Counts::default();
+        let line = "{\"role\":\"learner\",\"id\":2,\"packets_sent\":7,\"packets_unsent\":1,\"packets_refused\":0,\
+                    \"receive_drops\":3,\"sent_again\":4,\"gso\":true,\"gro\":false}\n";
+        counts.add(line).and_then(|()| counts.add(line)).expect("it has all counts");
+        assert_eq!((counts.packets_sent, counts.receive_drops, counts.sent_again), (14, 6, 8));
+        assert_eq!((counts.packets_unsent, counts.slow_paths), (2, 2));
+        assert!(counts.add("{}").unwrap_err().contains("packets_sent"));
+    }
+}

@@ -1,0 +1,131 @@
+//! A thread that reads what a learner prints, checks it and measures it.
+
+use super::check::{Checker, Sum};
+use super::feeder::PIPE;
+use super::latency::Latency;
+use super::times::Times;
+use crate::engine::clock::Clock;
+use crate::protocol::Nanos;
+use std::io::Read;
+use std::process::ChildStdout;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// Bytes of one read.
+const READ: usize = 256 << 10;
+
+/// What all readers share with the bench.
+pub struct Shared {
+    pub clock: Clock,
+    pub times: Arc<Times>,
+    /// Latency is measured of values submitted from here on …
+    pub from: AtomicU64,
+    /// … to here.
+    pub until: AtomicU64,
+    wrong: Mutex<Option<String>>,
+}
+
+impl Shared {
+    /// Nothing is measured until `from` is set.
+    pub fn new(clock: Clock, times: Arc<Times>) -> Shared {
+        Shared {
+            clock,
+            times,
+            from: AtomicU64::new(Nanos::MAX),
+            until: AtomicU64::new(Nanos::MAX),
+            wrong: Mutex::new(None),
+        }
+    }
+
+    /// # Errors
+    /// A sentence about an output that is not right.
+    pub fn check(&self) -> Result<(), String> {
+        let wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        wrong.clone().map_or(Ok(()), Err)
+    }
+}
+
+/// The bench's end of a reader.
+pub struct Reader {
+    progress: Arc<Progress>,
+    thread: JoinHandle<(Sum, Latency)>,
+}
+
+#[derive(Default)]
+struct Progress {
+    values: AtomicU64,
+    at: AtomicU64,
+}
+
+impl Reader {
+    pub fn start(
+        learner: u16,
+        mut checker: Checker,
+        pipe: ChildStdout,
+        shared: &Arc<Shared>,
+    ) -> Result<Reader, String> {
+        let _ = rustix::pipe::fcntl_setpipe_size(&pipe, PIPE); // a short pipe costs speed, nothing else
+        let progress = Arc::new(Progress::default());
+        let (told, shared) = (Arc::clone(&progress), Arc::clone(shared));
+        let thread = std::thread::Builder::new()
+            .name(format!("reader {learner}"))
+            .spawn(move || {
+                let mut latency = Latency::new();
+                if let Err(sentence) = read(pipe, &mut checker, &mut latency, &told, &shared) {
+                    let mut wrong = shared.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+                    wrong.get_or_insert(format!("learner {learner}: {sentence}"));
+                }
+                (checker.sum(), latency)
+            })
+            .map_err(|error| format!("cannot start a thread: {error}"))?;
+        Ok(Reader { progress, thread })
+    }
+
+    /// Values printed so far, opening ones included.
+    pub fn values(&self) -> u64 {
+        self.progress.values.load(Ordering::Acquire)
+    }
+
+    /// When the last of them came.
+    pub fn at(&self) -> Nanos {
+        self.progress.at.load(Ordering::Acquire)
+    }
+
+    /// Waits for the end of the output, which comes when the learner ends.
+    pub fn join(self) -> Result<(Sum, Latency), String> {
+        self.thread.join().map_err(|_| "a thread that reads a learner's output has failed".into())
+    }
+}
+
+fn read(
+    mut pipe: ChildStdout,
+    checker: &mut Checker,
+    latency: &mut Latency,
+    progress: &Progress,
+    shared: &Shared,
+) -> Result<(), String> {
+    let mut buffer = vec![0; READ];
+    loop {
+        let length = match pipe.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(length) => length,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(format!("its output cannot be read: {error}")),
+        };
+        let now = shared.clock.now();
+        let window = shared.from.load(Ordering::Relaxed)..shared.until.load(Ordering::Relaxed);
+        let mut values = 0;
+        let checked = checker.take(&buffer[..length], |stretch| {
+            values += stretch.count;
+            shared.times.submitted(stretch.client, stretch.first, stretch.count, |at, count| {
+                if window.contains(&at) {
+                    latency.record(now.saturating_sub(at), count);
+                }
+            });
+        });
+        checked.map_err(|wrong| wrong.to_string())?;
+        progress.at.store(now, Ordering::Release);
+        progress.values.fetch_add(values, Ordering::Release);
+    }
+}

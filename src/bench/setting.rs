@@ -1,0 +1,51 @@
+//! What is measured.
+
+use std::path::PathBuf;
+
+/// One kind of run.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// Bytes of a value, its newline not counted.
+    pub size: usize,
+    pub clients: u16,
+    pub proposers: u16,
+    pub acceptors: u16,
+    pub learners: u16,
+    /// Largest IP packet, bytes.
+    pub mtu: u16,
+    /// Where the acceptors' directories are made; none: they are volatile.
+    pub data: Option<PathBuf>,
+    /// Percent of the multicast datagrams that are dropped.
+    pub loss: f64,
+    /// Values per second of all clients together; none: as fast as the cluster takes them.
+    pub rate: Option<u64>,
+    pub amount: Amount,
+}
+
+/// How long a run is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Amount {
+    /// The first tenth is not measured.
+    Seconds(f64),
+    /// All clients together, all of it measured.
+    Values(u64),
+}
+
+impl Setting {
+    /// How many values a client submits at most, its opening one not counted.
+    pub fn values_of(&self, client: usize) -> Option<u64> {
+        let all = match (self.amount, self.rate) {
+            (Amount::Values(all), _) => all,
+            (Amount::Seconds(seconds), Some(rate)) => (seconds * rate as f64).ceil() as u64,
+            (Amount::Seconds(_), None) => return None,
+        };
+        // What does not divide goes to the first ones.
+        let clients = u64::from(self.clients);
+        Some(all / clients + u64::from((client as u64) < all % clients))
+    }
+
+    /// Processes that get what the leader multicasts, itself not counted.
+    pub fn receivers(&self) -> u16 {
+        self.acceptors + self.learners + self.proposers - 1
+    }
+}
