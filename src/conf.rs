@@ -62,7 +62,8 @@ const RATE: RangeInclusive<u32> = 1..=u32::MAX;
 
 /// The lower bound has room for the bytes of one full GSO send, 65,507.
 const BUFFER: RangeInclusive<usize> = 64 * 1024..=1024 * 1024 * 1024;
-const BUFFER_DEFAULT: usize = 4 * 1024 * 1024;
+/// Bytes of a socket buffer that are asked for when nothing else is said.
+pub const BUFFER_DEFAULT: usize = 4 * 1024 * 1024;
 
 /// A configuration in which everything is valid.
 ///

@@ -166,7 +166,10 @@ pub fn agree(sums: &[Sum], submitted: &[u64]) -> Result<(), String> {
             }
         }
         if sum.rest > 0 {
-            return Err(format!("the output of learner {learner} ends within a line, {} bytes of it", sum.rest));
+            return Err(format!(
+                "the output of learner {learner} ends within a line, {} bytes of it",
+                sum.rest
+            ));
         }
         if sum.hash != sums[0].hash {
             return Err(format!("learners 1 and {learner} printed the values in different orders"));

@@ -160,7 +160,6 @@ fn due_by(now: Nanos, first: u64, most: u64, due: impl Fn(u64) -> Nanos) -> u64 
     due_at_least
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -98,7 +98,8 @@ mod tests {
 
     #[test]
     fn what_is_not_a_line_of_ours_is_not_taken_for_one() {
-        for line in ["", "0001", "0001 00000000001", "0001-0000000000", "000a-00000000001", "0001-000000x0001"]
+        for line in
+            ["", "0001", "0001 00000000001", "0001-0000000000", "000a-00000000001", "0001-000000x0001"]
         {
             assert_eq!(parse(line.as_bytes()), None, "{line}");
         }

@@ -72,7 +72,8 @@ mod tests {
 
     #[test]
     fn median_and_spread() {
-        let spread = |values: &[f64]| Spread::of(values).map(|spread| (spread.min, spread.median, spread.max));
+        let spread =
+            |values: &[f64]| Spread::of(values).map(|spread| (spread.min, spread.median, spread.max));
         assert_eq!(spread(&[]), None);
         assert_eq!(spread(&[3.0]), Some((3.0, 3.0, 3.0)));
         assert_eq!(spread(&[9.0, 1.0, 2.0]), Some((1.0, 2.0, 9.0)));

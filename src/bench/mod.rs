@@ -3,18 +3,28 @@
 //! ```text
 //! feeder (thread) ─► client's stdin ─► cluster ─► learner's stdout ─► reader (thread): checks, measures
 //! ```
+//!
+//! [`run`] is one run, from the start of its [`cluster`] to its end; [`session`] makes several of several kinds
+//! and tells of them, as a [`table`], as [`json`], as a [`plot`]. [`raw`] is what the machine could do without a
+//! protocol. Values are made by [`lines`], written by [`feeder`], read by [`reader`], checked by [`check`].
 
 pub mod check;
 pub mod child;
 pub mod cluster;
 pub mod feeder;
 pub mod interrupt;
+pub mod json;
 pub mod latency;
 pub mod lines;
 pub mod measure;
+pub mod namespace;
+pub mod plot;
 pub mod procfs;
+pub mod raw;
 pub mod reader;
 pub mod run;
+pub mod session;
 pub mod setting;
+pub mod table;
 pub mod temporary;
 pub mod times;

@@ -1,51 +1,122 @@
 //! `paxos bench`: how fast a cluster is on this machine.
 
 use crate::bench::lines::{CLIENTS_MAX, VALUE_MIN};
+use crate::bench::raw::{Effort, rounds};
+use crate::bench::session::{Session, Stopped};
 use crate::bench::setting::{Amount, Setting};
-use crate::bench::{interrupt, run};
+use crate::bench::{interrupt, namespace};
 use crate::limits::{ACCEPTORS_MAX, PEERS_MAX, VALUE_MAX};
-use clap::Args;
+use clap::{Args, Subcommand, value_parser};
+use std::net::SocketAddrV4;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// What to measure.
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct BenchArgs {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    shape: ShapeArgs,
+    #[command(flatten)]
+    load: LoadArgs,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Measures what the machine could do without a protocol: multicast on loopback, three hops from process to
+    /// process, durable writes.
+    Raw(ShapeArgs),
+    /// One process of the raw measurement of three hops.
+    #[command(hide = true)]
+    Hop {
+        /// Groups to listen to; what comes to the first one is passed on.
+        #[arg(required = true)]
+        listen: Vec<SocketAddrV4>,
+        /// The group to pass it on to.
+        #[arg(long)]
+        send: Option<SocketAddrV4>,
+    },
+}
+
+#[derive(Args, Debug)]
+struct ShapeArgs {
+    /// Runs of each kind, each with processes of its own.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = value_parser!(u32).range(1..))]
+    runs: u32,
+    /// Learners, each of which prints all values.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = value_parser!(u16).range(1..=100))]
+    learners: u16,
+    /// Proposers, one of which leads.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = value_parser!(u16).range(1..=PEERS_MAX as i64))]
+    proposers: u16,
+    /// Acceptors, a majority of which decides.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = value_parser!(u16).range(1..=ACCEPTORS_MAX as i64))]
+    acceptors: u16,
+    /// The largest IP packet, bytes.
+    #[arg(long, value_name = "BYTES", default_value_t = 1500, value_parser = value_parser!(u16).range(1280..=9216))]
+    mtu: u16,
+    /// Acceptors remember on disk, below this directory; what is made there is removed at the end. Without it they are
+    /// volatile, and `raw` measures the disk of temporary files.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Prints a JSON object a line, one for each run and a summary for each kind of run, in place of a table; the names
+    /// end with their units.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
+struct LoadArgs {
     /// Lengths of a value in bytes, at least 16, the newline not counted: 100, or 100,1000,10000. Each is measured by
     /// itself.
     #[arg(long, value_name = "BYTES", value_delimiter = ',', default_value = "100", value_parser = size)]
     size: Vec<usize>,
-    /// Values per second of all clients together; without it, as fast as the cluster takes them. A value's time then
-    /// counts from when it was due.
-    #[arg(long, value_name = "VALUES_PER_S", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    /// Values per second of all clients together; without it, as fast as the cluster takes them. With it the latency of
+    /// a value counts from when it was due.
+    #[arg(long, value_name = "VALUES_PER_S", value_parser = value_parser!(u64).range(1..=1_000_000_000))]
     rate: Option<u64>,
     /// How long a run submits values, seconds; the first tenth of it is not measured.
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = seconds, conflicts_with = "values")]
     duration: f64,
-    /// How many values a run submits, all clients together, in place of a duration; all of it is measured.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000_000))]
+    /// How many values a run submits, all clients together, in place of a duration; all of it is measured, until the last
+    /// learner has printed the last value.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..=100_000_000_000))]
     values: Option<u64>,
-    /// Runs of each kind, each with a cluster of its own.
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    runs: u32,
     /// Clients, each fed through a pipe.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=i64::from(CLIENTS_MAX)))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u16).range(1..=i64::from(CLIENTS_MAX)))]
     clients: u16,
-    /// Learners, each of which prints and is checked.
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=100))]
-    learners: u16,
-    /// Proposers, one of which leads.
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=PEERS_MAX as i64))]
-    proposers: u16,
-    /// Acceptors.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=ACCEPTORS_MAX as i64))]
-    acceptors: u16,
-    /// The acceptors remember on disk, in directories made below this one and removed at the end.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
-    /// The largest IP packet, bytes.
-    #[arg(long, value_name = "BYTES", default_value_t = 1500, value_parser = clap::value_parser!(u16).range(1280..=9216))]
-    mtu: u16,
+    /// Drops this part of the multicast datagrams, percent, in a network namespace of its own (needs iptables and
+    /// iproute2; no raw measures then).
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    loss: Option<f64>,
+    /// Leaves out the raw measures, which are otherwise taken after each run, a second or two each.
+    #[arg(long)]
+    no_raw: bool,
+    /// Draws latency against throughput, a curve for each size: after the runs without a limit, runs at a ladder of
+    /// rates from 5 to 90 % of what those reached.
+    #[arg(long, value_name = "FILE.svg", conflicts_with = "rate")]
+    plot: Option<PathBuf>,
+}
+
+/// What is measured beside a run.
+const BESIDE: Effort =
+    Effort { multicast: Duration::from_millis(400), rounds: Duration::from_millis(300), disk: None };
+const BESIDE_DISK: Duration = Duration::from_millis(150);
+/// What `raw` measures.
+const ALONE: Effort = Effort {
+    multicast: Duration::from_secs(2),
+    rounds: Duration::from_secs(1),
+    disk: Some(Duration::from_millis(500)),
+};
+
+fn percent(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('%').parse() {
+        Ok(percent) if (0.0..100.0).contains(&percent) => Ok(percent),
+        _ => Err("write percents from 0 to below 100".into()),
+    }
 }
 
 fn size(text: &str) -> Result<usize, String> {
@@ -63,19 +134,43 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
-impl BenchArgs {
-    fn setting(&self, size: usize) -> Setting {
+impl ShapeArgs {
+    fn setting(&self) -> Setting {
         Setting {
-            size,
-            clients: self.clients,
+            size: VALUE_MIN,
+            clients: 1,
             proposers: self.proposers,
             acceptors: self.acceptors,
             learners: self.learners,
             mtu: self.mtu,
             data: self.data.clone(),
             loss: 0.0,
-            rate: self.rate,
-            amount: self.values.map_or(Amount::Seconds(self.duration), Amount::Values),
+            rate: None,
+            amount: Amount::Values(1),
+        }
+    }
+}
+
+impl BenchArgs {
+    fn setting(&self, size: usize) -> Setting {
+        let load = &self.load;
+        Setting {
+            size,
+            clients: load.clients,
+            loss: load.loss.unwrap_or(0.0),
+            rate: load.rate,
+            amount: load.values.map_or(Amount::Seconds(load.duration), Amount::Values),
+            ..self.shape.setting()
+        }
+    }
+
+    fn session(&self) -> Session {
+        let disk = self.shape.data.as_ref().map(|_| BESIDE_DISK);
+        Session {
+            runs: self.shape.runs,
+            json: self.shape.json,
+            raw: (!self.load.no_raw && self.load.loss.is_none()).then_some(Effort { disk, ..BESIDE }),
+            plot: self.load.plot.clone(),
         }
     }
 }
@@ -85,14 +180,37 @@ impl BenchArgs {
 /// # Errors
 /// A sentence about the first run that was not right, or what the system did not grant.
 pub fn main(args: &BenchArgs) -> Result<ExitCode, String> {
-    interrupt::catch().map_err(|error| format!("cannot catch signals: {error}"))?;
-    for size in &args.size {
-        let setting = args.setting(*size);
-        for _ in 0..args.runs {
-            for measure in run::run(&setting)? {
-                println!("{:40} {:>16.2}", measure.label, measure.value);
-            }
-        }
+    if let Some(Command::Hop { listen, send }) = &args.command {
+        return rounds::hop(listen, *send).map(|()| ExitCode::SUCCESS);
     }
-    Ok(ExitCode::SUCCESS)
+    interrupt::catch().map_err(|error| format!("cannot catch signals: {error}"))?;
+    let result = match &args.command {
+        Some(Command::Raw(shape)) => {
+            let session = Session { runs: shape.runs, json: shape.json, raw: None, plot: None };
+            session.raw(&shape.setting(), ALONE)
+        }
+        _ => {
+            args.load.loss.map_or(Ok(()), namespace::with_loss)?;
+            let settings: Vec<Setting> = args.load.size.iter().map(|size| args.setting(*size)).collect();
+            args.session().run(&settings)
+        }
+    };
+    match result {
+        Ok(()) | Err(Stopped::Closed) => Ok(ExitCode::SUCCESS),
+        Err(Stopped::Failed(sentence)) => Err(sentence),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_percents_are_checked() {
+        assert_eq!(size("16"), Ok(16));
+        assert!(size("15").unwrap_err().contains("16 to 1048576 bytes"));
+        assert_eq!((percent("30"), percent("0.5%")), (Ok(30.0), Ok(0.5)));
+        assert!(percent("100").is_err() && percent("-1").is_err());
+        assert!(seconds("0").is_err() && seconds("x").is_err());
+    }
 }

@@ -56,8 +56,9 @@ struct Told<'a> {
 
 impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Stats { turns, received, receive_calls, sent, send_calls, unsent, drops, repeats, gso, gro, .. } =
-            self.stats;
+        let Stats {
+            turns, received, receive_calls, sent, send_calls, unsent, drops, repeats, gso, gro, ..
+        } = self.stats;
         write!(
             f,
             "{{\"role\":\"{}\",\"id\":{},\"turns\":{turns},\"packets_received\":{received},\

@@ -1,0 +1,144 @@
+//! Loopback multicast as fast as it goes without loss: one sender of runs (UDP_SEGMENT), receivers that read
+//! runs (UDP_GRO) and look at every byte.
+//!
+//! The receivers tell the sender by shared memory what they have read, which costs no packets, so this is
+//! what a protocol with perfect flow control could come near to.
+
+use crate::bench::{cluster, interrupt};
+use crate::conf::BUFFER_DEFAULT;
+use crate::engine::batch::{Mode, RUN_BYTES_MAX, Receiver, Run, SEGMENTS_MAX, Sender};
+use crate::engine::sockets::{self, Which};
+use crate::limits::PACKET_COST;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::net::UdpSocket;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+/// What came of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Flood {
+    /// Payload that every receiver got.
+    pub mbit_per_s: f64,
+    pub drops: u64,
+}
+
+/// How long a receiver may read nothing while something is on its way.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a receiver tells.
+struct Told {
+    bytes: AtomicU64,
+    drops: AtomicU64,
+}
+
+struct Shared {
+    receivers: Vec<Told>,
+    /// The sender waits for room.
+    waits: AtomicBool,
+    end: AtomicBool,
+    sender: Thread,
+}
+
+/// Sends packets of `packet` bytes to so many receivers for so long.
+///
+/// # Errors
+/// A sentence about what the system did not grant, or did not deliver.
+pub fn flood(receivers: u16, packet: usize, time: Duration) -> Result<Flood, String> {
+    let via = sockets::via(&Which::Loopback).map_err(|error| error.to_string())?;
+    let [group] = cluster::free_groups()?;
+    let open = |_| sockets::group(group, &via, BUFFER_DEFAULT).map_err(|error| error.to_string());
+    let listeners: Vec<UdpSocket> = (0..receivers).map(open).collect::<Result<_, _>>()?;
+    let space = listeners.iter().map(sockets::receive_space).min().unwrap_or(0);
+    let own = sockets::unicast(&via, 1, BUFFER_DEFAULT).map_err(|error| error.to_string())?;
+    let mut sender = Sender::new(&own);
+    let told = |_| Told { bytes: AtomicU64::new(0), drops: AtomicU64::new(0) };
+    let shared = Shared {
+        receivers: (0..receivers).map(told).collect(),
+        waits: AtomicBool::new(false),
+        end: AtomicBool::new(false),
+        sender: thread::current(),
+    };
+    let run = vec![0x5a; packet * (RUN_BYTES_MAX / packet).clamp(1, SEGMENTS_MAX)];
+    let pieces = if sender.mode() == Mode::Gso { 1 } else { run.len() / packet };
+    // The kernel may keep a quarter of the buffer charged for what was read.
+    let runs_max = (space * 3 / 4) / (run.len() + pieces * PACKET_COST as usize);
+    let credit = (runs_max.max(1) * run.len()) as u64;
+    let begin = Instant::now();
+    let mut sent = 0;
+    thread::scope(|scope| {
+        for (listener, told) in listeners.iter().zip(&shared.receivers) {
+            let shared = &shared;
+            scope.spawn(move || receive(listener, told, shared));
+        }
+        let mut send = || {
+            while begin.elapsed() < time {
+                shared.wait_for(sent + run.len() as u64, credit)?;
+                let went = sender.send(&own, [Run { to: group, bytes: &run, segment: packet }].into_iter());
+                sent += went.bytes;
+            }
+            shared.wait_for(sent, 0)
+        };
+        let result = send();
+        shared.end.store(true, Ordering::Relaxed);
+        result
+    })?;
+    let seconds = begin.elapsed().as_secs_f64();
+    let drops = shared.receivers.iter().map(|told| told.drops.load(Ordering::Relaxed)).sum();
+    Ok(Flood { mbit_per_s: sent as f64 * 8.0 / 1e6 / seconds, drops })
+}
+
+impl Shared {
+    /// Waits until no receiver is more than `credit` bytes behind `sent`.
+    fn wait_for(&self, sent: u64, credit: u64) -> Result<(), String> {
+        let read = || self.receivers.iter().map(|told| told.bytes.load(Ordering::SeqCst)).min().unwrap_or(0);
+        let begin = Instant::now();
+        while sent.saturating_sub(read()) > credit {
+            self.waits.store(true, Ordering::SeqCst);
+            if sent.saturating_sub(read()) > credit {
+                thread::park_timeout(Duration::from_millis(10));
+            }
+            interrupt::check()?;
+            if begin.elapsed() > PATIENCE {
+                return Err(
+                    "raw multicast: packets were lost though nothing overflowed; does a firewall drop \
+                            multicast on the loopback interface?"
+                        .into(),
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+fn receive(listener: &UdpSocket, told: &Told, shared: &Shared) {
+    let mut receiver = Receiver::new();
+    let mut seen = 0_u64;
+    while !shared.end.load(Ordering::Relaxed) {
+        let timeout = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
+        if !matches!(poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&timeout)), Ok(1)) {
+            continue;
+        }
+        if receiver.read(listener).is_err() {
+            return; // the sender will miss us
+        }
+        let mut bytes = 0;
+        for datagram in receiver.datagrams() {
+            seen = seen.wrapping_add(look_at(datagram.bytes));
+            bytes += datagram.bytes.len() as u64;
+        }
+        told.bytes.fetch_add(bytes, Ordering::SeqCst);
+        if shared.waits.swap(false, Ordering::SeqCst) {
+            shared.sender.unpark();
+        }
+    }
+    told.drops.store(sockets::queue(listener).drops.into(), Ordering::Relaxed);
+    std::hint::black_box(seen);
+}
+
+/// Reads every byte once, as fast as memory goes.
+fn look_at(bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let sum = words.iter().fold(0_u64, |sum, word| sum.wrapping_add(u64::from_ne_bytes(*word)));
+    rest.iter().fold(sum, |sum, byte| sum.wrapping_add(u64::from(*byte)))
+}
