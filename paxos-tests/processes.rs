@@ -7,6 +7,8 @@
 
 mod cluster;
 
+#[path = "processes/bench.rs"]
+mod bench;
 #[path = "processes/clients.rs"]
 mod clients;
 #[path = "processes/crashes.rs"]

@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn steps_are_round_and_not_too_many() {
-        for (max, expected) in [(1.0, 0.2), (9.0, 2.0), (40.0, 10.0), (766.0, 100.0), (2100.0, 500.0)] {
+        for (max, expected) in [(1.0, 0.2), (9.0, 2.0), (40.0, 5.0), (766.0, 100.0), (2100.0, 500.0)] {
             assert!((step(max) / expected - 1.0).abs() < 1e-9, "{max}: {}", step(max));
         }
     }

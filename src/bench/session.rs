@@ -60,7 +60,7 @@ impl Session {
         }
         match settings.first() {
             Some(first) if !self.json => {
-                let about = format!("{}; {} runs: median (min..max)", about(first), self.runs);
+                let about = format!("{}; {}", about(first), runs(self.runs));
                 print(&format!("{about}\n\n{}", table(&columns)))
             }
             _ => Ok(()),
@@ -85,10 +85,10 @@ impl Session {
             return print(&(json::summary(setting, runs.len(), &summaries) + "\n"));
         }
         let about = format!(
-            "{} receivers of packets of {} bytes; {} runs: median (min..max)",
+            "{} receivers of packets of {} bytes; {}",
             setting.receivers(),
             setting.mtu - 28,
-            self.runs
+            self::runs(self.runs)
         );
         print(&format!("{about}\n\n{}", table(&[Column { title: "raw".into(), summaries }])))
     }
@@ -165,6 +165,10 @@ fn tell(setting: &Setting, (number_of, runs): (usize, u32), measures: &[Measure]
     }
 }
 
+fn runs(number: u32) -> String {
+    if number == 1 { "1 run".into() } else { format!("{number} runs: median (min..max)") }
+}
+
 fn title(setting: &Setting) -> String {
     let size = number(setting.size as f64);
     match setting.rate {
@@ -176,8 +180,14 @@ fn title(setting: &Setting) -> String {
 fn shape(setting: &Setting) -> String {
     let Setting { clients, proposers, acceptors, learners, mtu, .. } = setting;
     let durable = if setting.data.is_some() { "durable" } else { "volatile" };
+    let counted =
+        |number: &u16, what: &str| format!("{number} {what}{}", if *number == 1 { "" } else { "s" });
     format!(
-        "{clients} clients, {proposers} proposers, {acceptors} {durable} acceptors, {learners} learners, MTU {mtu}"
+        "{}, {}, {}, {}, MTU {mtu} bytes",
+        counted(clients, "client"),
+        counted(proposers, "proposer"),
+        counted(acceptors, &format!("{durable} acceptor")),
+        counted(learners, "learner")
     )
 }
 
