@@ -4,7 +4,9 @@ use super::lines::Lines;
 use super::times::Times;
 use crate::engine::clock::Clock;
 use crate::protocol::Nanos;
+use rustix::thread::set_current_timer_slack;
 use std::io::Write;
+use std::num::NonZeroU64;
 use std::process::ChildStdin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -100,6 +102,8 @@ struct Feed {
 
 impl Feed {
     fn run(mut self, start: &Receiver<()>, told: &AtomicU64) {
+        // The kernel may let a sleep last 50 µs longer than asked for, which would count as latency.
+        let _ = set_current_timer_slack(NonZeroU64::new(1));
         // Whoever cannot write has a client that died, which is found out elsewhere.
         if self.write(1).is_none() || start.recv().is_err() {
             return;
