@@ -76,12 +76,22 @@ pub fn hop(listen: &[SocketAddrV4], send: Option<SocketAddrV4>) -> Result<(), St
     }
 }
 
-/// Makes rounds for so long. A round is over when a majority's packets are here; the next one begins when all
-/// are.
+/// Latency of rounds. A round is over when a majority's packets are here.
+pub struct Rounds {
+    /// The next one began when all packets of the one before were here: nobody slept for long.
+    pub back_to_back: Latency,
+    /// They began at the rate of the setting, or 1,000 a second: what it costs that everybody sleeps first.
+    pub paced: Latency,
+}
+
+/// Rounds a second when the setting has no rate.
+const RATE: u64 = 1000;
+
+/// Makes rounds for so long in each of the two ways.
 ///
 /// # Errors
 /// A sentence about what the system did not grant, or did not deliver.
-pub fn measure(setting: &Setting, time: Duration) -> Result<Latency, String> {
+pub fn measure(setting: &Setting, time: Duration) -> Result<Rounds, String> {
     let via = sockets::via(&Which::Loopback).map_err(|error| error.to_string())?;
     let [proposers, acceptors, learners] = cluster::free_groups()?;
     let listeners = opened(&[learners, acceptors], &via)?;
@@ -109,18 +119,22 @@ pub fn measure(setting: &Setting, time: Duration) -> Result<Latency, String> {
             return Err("a process of the raw measurement does not listen".into());
         }
     }
-    rounds(setting, time, (&own, proposers), &listeners)
+    let pause = Duration::from_nanos(1_000_000_000 / setting.rate.unwrap_or(RATE));
+    let at = |pause| rounds(setting, (time, pause), (&own, proposers), &listeners);
+    Ok(Rounds { back_to_back: at(Duration::ZERO)?, paced: at(pause)? })
 }
 
 fn rounds(
     setting: &Setting,
-    time: Duration,
+    (time, pause): (Duration, Duration),
     (own, to): (&UdpSocket, SocketAddrV4),
     listeners: &[UdpSocket],
 ) -> Result<Latency, String> {
     let (all, majority) = (setting.acceptors, setting.acceptors / 2 + 1);
     let (begin, mut latency, mut buffer) = (Instant::now(), Latency::new(), [0; 2048]);
     for number in 0_u64.. {
+        let due = begin + pause.saturating_mul(u32::try_from(number).unwrap_or(u32::MAX));
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
         if begin.elapsed() >= time {
             break;
         }
