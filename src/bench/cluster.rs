@@ -37,7 +37,8 @@ pub struct Counts {
     pub packets_unsent: u64,
     pub packets_refused: u64,
     pub receive_drops: u64,
-    pub sent_again: u64,
+    /// Of each role, in the order of [`Role::ALL`].
+    pub sent_again: [u64; 4],
     /// Processes that had to do without sending, or without receiving, runs of packets as one.
     pub slow_paths: u64,
 }
@@ -125,7 +126,8 @@ impl Cluster {
         let mut counts = Counts::default();
         for member in &self.members {
             let text = fs::read_to_string(&member.stats);
-            counts.add(&text.map_err(|error| format!("{}: {error}", member.stats.display()))?)?;
+            counts
+                .add(member.role, &text.map_err(|error| format!("{}: {error}", member.stats.display()))?)?;
         }
         Ok(counts)
     }
@@ -133,7 +135,7 @@ impl Cluster {
 
 impl Counts {
     /// Adds what one process wrote.
-    fn add(&mut self, text: &str) -> Result<(), String> {
+    fn add(&mut self, role: Role, text: &str) -> Result<(), String> {
         let word = |key: &str| {
             let after = text.split_once(&format!("\"{key}\":")).map(|(_, after)| after)?;
             after.split([',', '}']).next()
@@ -145,7 +147,7 @@ impl Counts {
         self.packets_unsent += number("packets_unsent")?;
         self.packets_refused += number("packets_refused")?;
         self.receive_drops += number("receive_drops")?;
-        self.sent_again += number("sent_again")?;
+        self.sent_again[role as usize - 1] += number("sent_again")?;
         self.slow_paths += u64::from(word("gso") != Some("true") || word("gro") != Some("true"));
         Ok(())
     }
@@ -218,9 +220,12 @@ mod tests {
         let mut counts = Counts::default();
         let line = "{\"role\":\"learner\",\"id\":2,\"packets_sent\":7,\"packets_unsent\":1,\"packets_refused\":0,\
                     \"receive_drops\":3,\"sent_again\":4,\"gso\":true,\"gro\":false}\n";
-        counts.add(line).and_then(|()| counts.add(line)).expect("it has all counts");
-        assert_eq!((counts.packets_sent, counts.receive_drops, counts.sent_again), (14, 6, 8));
+        counts
+            .add(Role::Learner, line)
+            .and_then(|()| counts.add(Role::Client, line))
+            .expect("it has all counts");
+        assert_eq!((counts.packets_sent, counts.receive_drops, counts.sent_again), (14, 6, [4, 0, 0, 4]));
         assert_eq!((counts.packets_unsent, counts.slow_paths), (2, 2));
-        assert!(counts.add("{}").unwrap_err().contains("packets_sent"));
+        assert!(counts.add(Role::Client, "{}").unwrap_err().contains("packets_sent"));
     }
 }

@@ -15,6 +15,7 @@ use crate::protocol::Nanos;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use wire::Role;
 
 /// The part of a run in seconds that is not measured.
 const WARM_UP: f64 = 0.1;
@@ -218,6 +219,7 @@ fn measures(
     let values = printed.min().unwrap_or(0) as f64; // the slowest learner counts
     let per_s = values / ((to.at - from.at) as f64 / 1e9);
     let cpu = |role: usize| (to.cpu_ns[role] - from.cpu_ns[role]) as f64 / 1e3 / values;
+    let again = |role: Role| counts.sent_again[role as usize - 1] as f64;
     let per_value = |count: u64| count as f64 / all as f64;
     vec![
         Measure::new("values_per_s", "values/s", per_s),
@@ -243,7 +245,9 @@ fn measures(
         Measure::new("receive_drops", "receive drops", counts.receive_drops as f64),
         Measure::new("packets_unsent", "packets not sent", counts.packets_unsent as f64),
         Measure::new("packets_refused", "packets refused", counts.packets_refused as f64),
-        Measure::new("sent_again", "sent or asked for again", counts.sent_again as f64),
+        Measure::new("entries_sent_again", "entries sent again by clients", again(Role::Client)),
+        Measure::new("instances_sent_again", "instances sent again by proposers", again(Role::Proposer)),
+        Measure::new("catch_up_requests", "catch-up requests of learners", again(Role::Learner)),
         Measure::new("slow_paths", "processes without GSO or GRO", counts.slow_paths as f64),
         Measure::new("values", "values in all", all as f64),
     ]
