@@ -5,7 +5,8 @@
 
 use super::lines::{self, Lines};
 use std::fmt;
-use xxhash_rust::xxh3::Xxh3;
+use std::hash::Hasher;
+use twox_hash::XxHash3_64;
 
 /// What is wrong with an output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +64,7 @@ pub struct Checker {
     /// The beginning of a line whose end has not come.
     partial: Vec<u8>,
     last: usize,
-    hash: Xxh3,
+    hash: XxHash3_64,
 }
 
 impl Checker {
@@ -73,7 +74,7 @@ impl Checker {
             line_bytes: size + 1,
             partial: Vec::with_capacity(size + 1),
             last: 0,
-            hash: Xxh3::new(),
+            hash: XxHash3_64::new(),
         }
     }
 
@@ -82,7 +83,7 @@ impl Checker {
     /// # Errors
     /// The first thing that is wrong; the checker is of no use after that.
     pub fn take(&mut self, bytes: &[u8], mut tell: impl FnMut(Stretch)) -> Result<(), Wrong> {
-        self.hash.update(bytes);
+        self.hash.write(bytes);
         let mut stretch = Stretch { client: self.last, first: self.expected[self.last].next(), count: 0 };
         let mut rest = bytes;
         if !self.partial.is_empty() {
@@ -146,7 +147,7 @@ impl Checker {
     pub fn sum(&self) -> Sum {
         Sum {
             values: self.expected.iter().map(Lines::next).collect(),
-            hash: self.hash.digest(),
+            hash: self.hash.finish(),
             rest: self.partial.len(),
         }
     }

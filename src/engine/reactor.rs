@@ -551,7 +551,7 @@ fn is_from(me: Identity, bytes: &[u8]) -> bool {
 
 /// What processes with other groups, acceptors or mtu have another of.
 pub fn cluster(conf: &Conf) -> u32 {
-    xxhash_rust::xxh3::xxh3_64(conf.agreed().as_bytes()) as u32
+    twox_hash::XxHash3_64::oneshot(conf.agreed().as_bytes()) as u32
 }
 
 /// The interface that the configuration names.

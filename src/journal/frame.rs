@@ -3,8 +3,8 @@
 use super::SECTOR;
 use super::record::{DECIDED, Kind, Record, RecordHeader, Standing, padded, parse};
 use crate::planted::{Bug, planted};
+use twox_hash::XxHash3_64;
 use wire::{Ballot, Batch};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 use zerocopy::byteorder::big_endian::{U32, U64};
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -172,7 +172,7 @@ impl Frame {
         while !rest.is_empty() {
             let (record, after) = RecordHeader::mut_from_prefix(rest).expect("records were pushed whole");
             let length = usize::from(record.length.get());
-            record.body_check = xxh3_64_with_seed(&after[..length], epoch).into();
+            record.body_check = XxHash3_64::oneshot_with_seed(epoch, &after[..length]).into();
             chain = record.expected(chain);
             record.check = chain.into();
             rest = &mut rest[padded(length)..];
@@ -183,7 +183,7 @@ impl Frame {
 
 impl FrameHeader {
     fn expected(&self, epoch: u64) -> u64 {
-        xxh3_64_with_seed(&self.as_bytes()[..FRAME_LEN - size_of::<U64>()], epoch)
+        XxHash3_64::oneshot_with_seed(epoch, &self.as_bytes()[..FRAME_LEN - size_of::<U64>()])
     }
 
     /// The header at the front of `bytes`, if a frame of this epoch begins there and lies within `bytes`.

@@ -1,8 +1,8 @@
 //! One record: something that an acceptor must not forget.
 
 use core::fmt;
+use twox_hash::XxHash3_64;
 use wire::{Ballot, BallotField, Batch, LIVES_MAX, Life};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 use zerocopy::byteorder::big_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -136,7 +136,7 @@ impl Standing {
 impl RecordHeader {
     /// The check that this header must have, given the one before it.
     pub(super) fn expected(&self, chain: u64) -> u64 {
-        xxh3_64_with_seed(&self.as_bytes()[size_of::<U64>()..], chain)
+        XxHash3_64::oneshot_with_seed(chain, &self.as_bytes()[size_of::<U64>()..])
     }
 }
 
@@ -165,7 +165,7 @@ pub(super) fn parse(bytes: &[u8], epoch: u64, chain: u64) -> Option<Parsed<'_>> 
     let length = usize::from(header.length.get());
     let (body, rest) = rest.split_at_checked(length)?;
     let (padding, rest) = rest.split_at_checked(padded(length) - RECORD_LEN - length)?;
-    let whole = header.body_check.get() == xxh3_64_with_seed(body, epoch);
+    let whole = header.body_check.get() == XxHash3_64::oneshot_with_seed(epoch, body);
     let (instance, ballot) = (header.instance.get(), header.ballot.get());
     let decided = header.flags & DECIDED != 0;
     let record = match Kind::from_log(header.kind)? {

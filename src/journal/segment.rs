@@ -1,7 +1,7 @@
 //! What a segment begins with.
 
 use super::{Owner, SECTOR};
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 use zerocopy::byteorder::big_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -75,7 +75,7 @@ impl SegmentHeader {
     }
 
     fn expected(&self) -> u64 {
-        xxh3_64(&self.as_bytes()[..SECTOR - size_of::<U64>()])
+        XxHash3_64::oneshot(&self.as_bytes()[..SECTOR - size_of::<U64>()])
     }
 
     /// The header of segment `number`, if it is what `bytes` begin with.

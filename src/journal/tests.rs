@@ -7,8 +7,8 @@ mod torn;
 
 use super::memory_disk::MemoryDisk;
 use super::*;
+use twox_hash::XxHash3_64;
 use wire::{Ballot, Batch, EntryHeader};
-use xxhash_rust::xxh3::xxh3_64;
 use zerocopy::IntoBytes;
 
 const OWNER: Owner = Owner { cluster: 0xc1a5_7e50, acceptor: 2 };
@@ -35,7 +35,7 @@ impl Recall for Memory {
 
 fn line(record: &Record<'_>) -> String {
     match record {
-        Record::Accepted { batch, .. } => format!("{record} {:x}", xxh3_64(batch.as_bytes())),
+        Record::Accepted { batch, .. } => format!("{record} {:x}", XxHash3_64::oneshot(batch.as_bytes())),
         _ => record.to_string(),
     }
 }

@@ -1,7 +1,7 @@
 //! The 48 bytes that every packet begins with.
 
 use core::fmt;
-use xxhash_rust::xxh3::xxh3_128;
+use twox_hash::XxHash3_128;
 use zerocopy::byteorder::big_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -124,8 +124,8 @@ pub fn tag(packet: &[u8]) -> [u8; 16] {
     let (header, body) = packet.split_at(HEADER_LEN);
     let mut hashed = [0; HEADER_LEN];
     hashed[..TAG_AT].copy_from_slice(&header[..TAG_AT]);
-    hashed[TAG_AT..].copy_from_slice(&xxh3_128(body).to_be_bytes());
-    xxh3_128(&hashed).to_be_bytes()
+    hashed[TAG_AT..].copy_from_slice(&XxHash3_128::oneshot(body).to_be_bytes());
+    XxHash3_128::oneshot(&hashed).to_be_bytes()
 }
 
 #[cfg(test)]

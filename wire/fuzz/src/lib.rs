@@ -2,7 +2,7 @@
 //!
 //! `targets/` hands them what libFuzzer comes up with. `paxos-tests/fuzz.rs` includes this very file and
 //! hands them what was found so far (`seeds/`), on a stable compiler with every `cargo test`. So nothing here
-//! may need more than the crates `wire`, `paxos`, `zerocopy` and `xxhash-rust`.
+//! may need more than the crates `wire`, `paxos`, `zerocopy` and `twox-hash`.
 
 mod capture;
 mod conf;

@@ -12,7 +12,7 @@ use paxos::journal::frame::{FRAME_LEN, FRAME_MAGIC, FrameHeader};
 use paxos::journal::record::{RECORD_LEN, RecordHeader};
 use paxos::journal::{SECTOR, Source};
 use rig::{Rig, SEGMENT};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use twox_hash::XxHash3_64;
 use zerocopy::{FromBytes, IntoBytes};
 
 /// The first byte says what the others are: the bytes of segments as they stand; the records of one frame,
@@ -78,16 +78,16 @@ fn seal(epoch: u64, number: u64, chain: u64, count: u32, records: &mut [u8]) -> 
         records: count.into(),
         ..FrameHeader::default()
     };
-    header.check = xxh3_64_with_seed(&header.as_bytes()[..FRAME_LEN - 8], epoch).into();
+    header.check = XxHash3_64::oneshot_with_seed(epoch, &header.as_bytes()[..FRAME_LEN - 8]).into();
     let mut chain = header.check.get();
     let mut rest = &mut *records;
     while let Ok((record, body)) = RecordHeader::mut_from_prefix(rest) {
         let length = usize::from(record.length.get()).min(body.len());
         // One body in a few stays damaged.
         if record.reserved.get() & 3 != 3 {
-            record.body_check = xxh3_64_with_seed(&body[..length], epoch).into();
+            record.body_check = XxHash3_64::oneshot_with_seed(epoch, &body[..length]).into();
         }
-        chain = xxh3_64_with_seed(&record.as_bytes()[8..], chain);
+        chain = XxHash3_64::oneshot_with_seed(chain, &record.as_bytes()[8..]);
         record.check = chain.into();
         rest = rest.get_mut(RECORD_LEN + length.next_multiple_of(8)..).unwrap_or_default();
     }
