@@ -64,15 +64,19 @@ pub const OUTBOX_BYTES: usize = 4 << 20;
 /// Packets that one turn may send.
 pub const OUTBOX_PACKETS: usize = 8192;
 
-/// Bytes of output after which a learner pauses delivery until they are written.
-pub const OUTPUT_TURN: usize = 512 << 10;
+/// Bytes of output after which a learner pauses delivery until they are written: twice what one read of a socket
+/// brings at most, 16 datagrams of 64 KiB, so that delivery keeps up with reading.
+pub const OUTPUT_TURN: usize = 2 << 20;
 
-/// Datagrams that one turn reads from one socket. Each holds up to 64 packets, or, where the kernel puts none
+/// Datagrams that one read of a socket brings. Each holds up to 64 packets, or, where the kernel puts none
 /// together, one.
-pub const TURN_DATAGRAMS: u64 = 16;
+pub const READ_DATAGRAMS: u64 = 16;
 
-/// Packets that one turn may bring on one socket.
-pub const TURN_PACKETS: u64 = TURN_DATAGRAMS * 64;
+/// Packets after which a turn reads no more from a socket.
+pub const TURN_ENOUGH: u64 = 256;
+
+/// Packets that one turn may bring on one socket: nearly enough, and one more read.
+pub const TURN_PACKETS: u64 = TURN_ENOUGH + READ_DATAGRAMS * 64;
 
 /// Instances asked for in one catch-up request at most; fewer when the receive buffer is small.
 pub const CATCH_UP_MAX: u64 = 512;

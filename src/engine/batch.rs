@@ -21,11 +21,12 @@ use std::ptr;
 use std::time::{Duration, Instant};
 
 /// Datagrams that one read may return, each up to `DATAGRAM_MAX` bytes.
-pub const READ_MAX: usize = crate::limits::TURN_DATAGRAMS as usize;
+pub const READ_MAX: usize = crate::limits::READ_DATAGRAMS as usize;
 /// Packets in a run as the kernel takes it: UDP_MAX_SEGMENTS before Linux 6.9, twice that since.
 pub const SEGMENTS_MAX: usize = 64;
 // What a learner's window must hold beside the pipeline is reckoned from these two.
-const _: () = assert!((READ_MAX * SEGMENTS_MAX) as u64 == crate::limits::TURN_PACKETS);
+const _: () =
+    assert!((READ_MAX * SEGMENTS_MAX) as u64 + crate::limits::TURN_ENOUGH == crate::limits::TURN_PACKETS);
 
 /// Bytes in a run, or in a packet: what the length field of an IPv4 header leaves after IP and UDP headers.
 pub const RUN_BYTES_MAX: usize = 65_535 - 20 - 8;

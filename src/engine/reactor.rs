@@ -1,16 +1,17 @@
 //! The reactor: one thread, one turn after another.
 //!
-//! A turn reads each socket once (up to 16 datagrams), hands it to the role, lets due timers fire, lets the
+//! A turn reads what waits at each socket, up to a bound, hands it to the role, lets due timers fire, lets the
 //! role act once, and then sends everything the role wants sent. So under load packets gather and one system
 //! call carries many; when idle the first packet is acted on at once.
 
-use super::batch::{Mode, Receiver, Run, Sender};
+use super::batch::{Mode, READ_MAX, Receiver, Run, Sender};
 use super::clock::{self, Clock};
 use super::files::Files;
 use super::sockets::{self, Via};
 use super::stats::Stats;
 use crate::conf::{Conf, Interface};
 use crate::journal::{Frame, Journal};
+use crate::limits::TURN_ENOUGH;
 use crate::protocol::{Nanos, Outbox, Process, Setup, Stop, TIMERS, To};
 use crate::wheel::Wheel;
 use polling::{Event, Events, PollMode, Poller};
@@ -354,13 +355,19 @@ impl Reactor {
         Ok(if open { end } else { End::OutputClosed })
     }
 
-    /// One read of one socket: up to 16 datagrams of up to 64 packets. No more in one turn, so that what is
-    /// read is acted on before more is: a learner's window holds the pipeline and one such read.
+    /// Reads a socket until it is empty or enough has come: a read of runs is enough, of lone packets it takes
+    /// several. No more in one turn, so that what is read is acted on before more is: a learner's window holds
+    /// the pipeline and one such turn.
     fn read<R: Process>(&mut self, key: usize, now: Nanos, role: &mut R) -> io::Result<()> {
+        let before = self.stats.received;
+        while self.read_once(key, now, role)? == READ_MAX && self.stats.received - before < TURN_ENOUGH {}
+        Ok(())
+    }
+
+    /// Returns how many datagrams came.
+    fn read_once<R: Process>(&mut self, key: usize, now: Nanos, role: &mut R) -> io::Result<usize> {
         self.stats.receive_calls += 1;
-        if self.receiver.read(&self.sockets[key])? == 0 {
-            return Ok(());
-        }
+        let count = self.receiver.read(&self.sockets[key])?;
         if let Some(drops) = self.receiver.kernel_drops()
             && drops != self.drops[key]
         {
@@ -393,7 +400,7 @@ impl Reactor {
                 }
             }
         }
-        Ok(())
+        Ok(count)
     }
 
     fn tell_space<R: Process>(&self, role: &mut R) {

@@ -1,7 +1,7 @@
 //! Starting, crashing and pausing processes.
 
 use super::World;
-use crate::limits::{MS, PACKET_COST, TURN_DATAGRAMS, TURN_PACKETS};
+use crate::limits::{MS, PACKET_COST, TURN_ENOUGH, TURN_PACKETS};
 use crate::planted::{Bug, planted};
 use crate::protocol::memory::Memory;
 use crate::protocol::{Nanos, Setup};
@@ -73,7 +73,7 @@ impl World {
         };
         let place = self.place(role, id);
         let clock = Clock::new(self.now, self.conditions.drift, &mut self.chance);
-        let read_max = if self.conditions.alone { TURN_DATAGRAMS } else { TURN_PACKETS };
+        let read_max = if self.conditions.alone { TURN_ENOUGH } else { TURN_PACKETS };
         let birth = Birth { setup, place, clock, now: self.now, space, read_max, feed, journal, memory };
         self.nodes.push(Some(Box::new(Node::new(birth))));
         for (socket, group) in listens_to(role).iter().enumerate() {
