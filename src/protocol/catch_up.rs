@@ -57,7 +57,7 @@ impl CatchUp {
     /// Asks for no more at a time than a receive buffer of `space` bytes can hold beside live traffic.
     pub fn space(&mut self, space: u32, packet: usize) {
         let share = u64::from(space) * CREDIT_SHARE.0 / CREDIT_SHARE.1;
-        self.limit = (share / (packet as u64 + PACKET_COST) / 2).clamp(4, CATCH_UP_MAX);
+        self.limit = (share / (packet as u64 + PACKET_COST) / 2).clamp(1, CATCH_UP_MAX);
     }
 
     /// Somebody else asked for what we miss: wait for the answer to that.
@@ -211,6 +211,16 @@ mod tests {
             asks += u64::from(matches!(step, Step::Ask { .. }));
         }
         assert_eq!(asks, 1, "copies alone do not keep it quiet for ever");
+    }
+
+    #[test]
+    fn no_more_is_asked_for_at_once_than_a_receive_buffer_holds() {
+        for (space, limit) in [(0, 1), (8 << 10, 1), (32 << 10, 4), (212_992, 28), (64 << 20, CATCH_UP_MAX)] {
+            let (mut catch_up, mut out) = (CatchUp::new(1), outbox());
+            catch_up.space(space, 1472);
+            let now = wait(catch_up.step(0, 0, 10_000, &mut out));
+            assert_eq!(catch_up.step(now, 0, 10_000, &mut out), Step::Ask { until: limit }, "{space} bytes");
+        }
     }
 
     #[test]
