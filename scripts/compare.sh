@@ -67,7 +67,7 @@ arm
 
 # Three copies, some of them in a log and in a store: no run may fill memory or disk.
 bytes_max=$((1 << 30))
-for room in "$(awk '/^MemAvailable/ { printf "%d", $2 * 1024 }' /proc/meminfo)" \
+for room in $(($(awk '/^MemAvailable/ { print $2 }' /proc/meminfo) * 1024)) \
     $(($(stat -f -c '%a * %S' -- "$data"))) $(($(stat -f -c '%a * %S' /dev/shm))); do
     if ((room / 16 < bytes_max)); then bytes_max=$((room / 16)); fi
 done

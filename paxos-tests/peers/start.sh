@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # compare.sh and lib.sh set pid, role, place, target, program
+# shellcheck disable=SC2034,SC2154 # lib.sh reads pid, role, CONF; compare.sh sets place, target, program
 # How compare.sh starts each of the peers: three servers on loopback, each with a directory of its own. Sourced after lib.sh.
 # Each start_PEER takes durable or volatile, and sets `generator` to the arguments of the program that measures it.
 
@@ -67,7 +67,7 @@ start_nats() {
     local i port routes='' sync='' servers=()
     port=$(free_ports 6)
     for i in 1 2 3; do
-        routes+="nats://127.0.0.1:$((port + 3 + i - 1)) "
+        routes+="${routes:+, }nats://127.0.0.1:$((port + 3 + i - 1))"
         servers+=("n$i=nats://127.0.0.1:$((port + i - 1))")
     done
     if [[ $1 == durable ]] && nats_knows_sync; then sync='sync_interval: always'; fi
