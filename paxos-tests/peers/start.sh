@@ -86,8 +86,13 @@ cluster { name: peers, listen: 127.0.0.1:$((port + 3 + i - 1)), routes: [ $route
 EOF
         launch "nats$i" "$nats" -c "$place/nats$i.conf"
     done
+    for i in 1 2 3; do until_ready NATS listens $((port + i - 1)); done
     generator=(nats "${servers[@]}")
     if [[ $1 == durable ]]; then generator+=(--file); fi
+}
+
+listens() {
+    (exec 3<>"/dev/tcp/127.0.0.1/$1")
 }
 
 nats_knows_sync() {
