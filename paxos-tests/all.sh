@@ -153,7 +153,7 @@ fi
 # --- the scripts ----------------------------------------------------------------------------------------------------
 
 if command -v shellcheck >/dev/null; then
-    step "shellcheck" 120 shellcheck -x .ci/run scripts/*.sh paxos-tests/*.sh
+    step "shellcheck" 120 shellcheck -x .ci/run scripts/*.sh paxos-tests/*.sh paxos-tests/peers/*.sh
 else
     skipped "shellcheck" "it is missing"
 fi

