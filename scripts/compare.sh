@@ -11,7 +11,7 @@
 #   --data DIR     where durable data goes (default /var/tmp), on a real disk; all of it is removed
 #   --only LIST    of bench, paxos, etcd, nats, redis (default all)
 # What the runs gave, the table, a plot and the logs stay in paxos-tests/results-compare, or RESULTS. ETCD, ETCDCTL and NATS_SERVER
-# name other programs than those on PATH.
+# name other programs than those that it finds or fetches. The whole takes about half an hour.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 # shellcheck source-path=SCRIPTDIR source=../paxos-tests/lib.sh
@@ -97,11 +97,15 @@ run_of() {
     note "$peer, $kind, $size bytes: $(sed 's/.*"values_per_s":\([0-9]*\).*/\1/;q' "$report") values/s"
 }
 
+read -ra peers <<<"$only"
 for ((run = 1; run <= runs; run++)); do
     note "round $run of $runs"
     for size in $sizes; do
         for kind in volatile durable; do
-            for peer in $only; do run_of "$peer" "$kind" "$size"; done
+            # Each round begins with another one, so that none always has the same neighbour before it.
+            for ((at = run - 1; at < run - 1 + ${#peers[@]}; at++)); do
+                run_of "${peers[at % ${#peers[@]}]}" "$kind" "$size"
+            done
         done
     done
 done

