@@ -124,6 +124,7 @@ version_of() {
     echo "Ours $(version_of ours), etcd $(version_of etcd), NATS $(version_of nats), Redis $(version_of redis)."
     echo "All on loopback, generator and consumer on the same machine; runs of $seconds s, medians of $runs. At most $in_flight values were in"
     echo "flight: submitted, and not yet with the consumer; \`paxos bench\` has no such bound, so its latency is that of full pipes."
+    echo "The values of the generator are noise; those of \`paxos bench\` are padded with one letter, and nothing of ours compresses."
     echo "Every value came to the consumer once, each producer's in order, or there would be no table."
     echo
     "$target/release/peers" table "$RESULTS/runs.jsonl" --plot "$RESULTS/compare.svg"
