@@ -367,6 +367,11 @@ on_exit() {
 CONF=$(readlink -e -- "${CONF:-$suite/paxos.conf}") || die "there is no configuration '$CONF'"
 enter_private_net
 fresh_results "${RESULTS:-$suite/results}"
+# Every start of a learner prints all values from the first, and all that was printed is kept for the judge: 58 GB in 54 minutes.
+needed=$((3 * run_seconds * run_seconds * rate + (3 * disk_mib << 20)))
+room=$(($(stat -f -c '%a * %S' -- "$RESULTS")))
+((room >= needed)) ||
+    die "$run_seconds s need about $((needed >> 30)) GiB, and $RESULTS has $((room >> 30)); name another directory in RESULTS, or lower RATE"
 time_limit=${TIME_LIMIT:-120}
 deadline=$((SECONDS + run_seconds + time_limit))
 arm
