@@ -135,6 +135,12 @@ impl World {
         }
         let Some(mut node) = self.nodes[start].take() else { return Ok(()) };
         node.bury(&mut self.packets);
+        // It may have died in the turn in which it accepted something for the first time, and told somebody.
+        if let Actor::Acceptor(acceptor) = &node.actor
+            && acceptor.store().top() > 0
+        {
+            self.budget.begin();
+        }
         if let Some(journal) = node.journal.take() {
             // What it remembers, it will remember.
             self.shelve(node.me, journal.into_medium(), power);
