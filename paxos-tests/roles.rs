@@ -312,6 +312,17 @@ fn an_acceptor_whose_clock_was_set_back_comes_back() {
     });
 }
 
+/// It accepted its first value in the turn in which it died, and somebody heard so.
+#[test]
+fn a_lost_disk_is_beyond_what_is_claimed_though_the_acceptor_died_in_the_turn_of_its_first_vote() {
+    let world = run_seed(
+        1_037_185,
+        "1 durable acceptor; delay 40000us; 1 proposer; client 1 submits 25 odd values at 250/s; wait 121517us; \
+         crash acceptor 1 while sending; wait 66945us; restart acceptor 1 with an empty disk; wait 1s",
+    );
+    assert!(world.is_beyond_claims());
+}
+
 /// Its earlier start was heard, but joined nothing.
 #[test]
 fn acceptors_found_a_log_with_one_whose_clock_was_set_back() {

@@ -189,23 +189,11 @@ pub fn free_groups<const N: usize>() -> Result<[SocketAddrV4; N], String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::setting::Amount;
     use crate::conf::Conf;
 
     #[test]
     fn the_configuration_is_understood() {
-        let setting = Setting {
-            size: 100,
-            clients: 1,
-            proposers: 2,
-            acceptors: 5,
-            learners: 2,
-            mtu: 9000,
-            data: None,
-            loss: 0.0,
-            rate: None,
-            amount: Amount::Values(1),
-        };
+        let setting = Setting { acceptors: 5, mtu: 9000, ..Setting::example() };
         let groups = free_groups().expect("there are free ports");
         let directory = Temporary::below(&std::env::temp_dir()).expect("it can be made");
         let path = directory.path().join("conf");

@@ -52,18 +52,8 @@ mod tests {
 
     #[test]
     fn runs_and_summaries_are_one_object_a_line() {
-        let setting = Setting {
-            size: 100,
-            clients: 1,
-            proposers: 2,
-            acceptors: 3,
-            learners: 2,
-            mtu: 1500,
-            data: None,
-            loss: 0.5,
-            rate: Some(1000),
-            amount: Amount::Seconds(5.0),
-        };
+        let amount = Amount::Seconds(5.0);
+        let setting = Setting { loss: 0.5, rate: Some(1000), amount, ..Setting::example() };
         let about = "\"value_bytes\":100,\"clients\":1,\"proposers\":2,\"acceptors\":3,\"learners\":2,\
                      \"mtu_bytes\":1500,\"durable\":false,\"loss_percent\":0.5,\"rate_values_per_s\":1000,\
                      \"duration_s\":5,\"values_asked\":null";

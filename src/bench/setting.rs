@@ -32,6 +32,23 @@ pub enum Amount {
 }
 
 impl Setting {
+    /// A small cluster, for tests.
+    #[cfg(test)]
+    pub fn example() -> Setting {
+        Setting {
+            size: 100,
+            clients: 1,
+            proposers: 2,
+            acceptors: 3,
+            learners: 2,
+            mtu: 1500,
+            data: None,
+            loss: 0.0,
+            rate: None,
+            amount: Amount::Seconds(1.0),
+        }
+    }
+
     /// How many values a client submits at most, its opening one not counted.
     pub fn values_of(&self, client: usize) -> Option<u64> {
         let all = match (self.amount, self.rate) {

@@ -46,6 +46,8 @@ struct Waiting {
 
 /// A gap of this many instances is worth telling a person.
 const LONG: u64 = 4096;
+/// How long an answer, or more of one, is waited for, at random.
+const ANSWER: core::ops::Range<Nanos> = 4 * MS..6 * MS;
 /// When nothing but copies came for so long it is asked again all the same.
 const COPIES: Nanos = 1_000 * MS;
 
@@ -105,7 +107,7 @@ impl CatchUp {
         }
         if flows && now.saturating_sub(waiting.moved) < COPIES {
             (waiting.frontier, waiting.silent, waiting.doublings) = (frontier, false, 0);
-            waiting.until = now + self.random.between(4 * MS, 6 * MS);
+            waiting.until = now + self.random.between(ANSWER.start, ANSWER.end);
             return Step::Wait(waiting.until);
         }
         if now < waiting.until {
@@ -119,7 +121,7 @@ impl CatchUp {
     fn wait(&mut self, now: Nanos, frontier: u64, asked: Option<u64>, doublings: u32) -> Step {
         let until = match asked {
             None => now + self.random.between(500 * US, 2 * MS),
-            Some(_) => now + (self.random.between(4 * MS, 6 * MS) << doublings.min(6)),
+            Some(_) => now + (self.random.between(ANSWER.start, ANSWER.end) << doublings.min(6)),
         };
         self.waiting = Some(Waiting { frontier, moved: now, until, asked, silent: true, doublings });
         Step::Wait(until)

@@ -243,7 +243,7 @@ impl Medium for Disk {
     }
 
     fn is_zeroed(&self, segment: u64) -> bool {
-        self.segments.get(&segment).is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0))
+        self.segments.contains_key(&segment) && !self.used.contains(&segment)
     }
 
     /// A write that fails leaves the first half of its sectors.

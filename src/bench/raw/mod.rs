@@ -94,21 +94,9 @@ pub fn ratios(setting: &Setting, run: &[Measure], raw: &[Measure]) -> Vec<Measur
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::setting::Amount;
 
     fn setting(rate: Option<u64>, data: bool) -> Setting {
-        Setting {
-            size: 100,
-            clients: 1,
-            proposers: 2,
-            acceptors: 3,
-            learners: 2,
-            mtu: 1500,
-            data: data.then(std::env::temp_dir),
-            loss: 0.0,
-            rate,
-            amount: Amount::Seconds(1.0),
-        }
+        Setting { data: data.then(std::env::temp_dir), rate, ..Setting::example() }
     }
 
     #[test]

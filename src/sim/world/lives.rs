@@ -136,11 +136,7 @@ impl World {
         let Some(mut node) = self.nodes[start].take() else { return Ok(()) };
         node.bury(&mut self.packets);
         // It may have died in the turn in which it accepted something for the first time, and told somebody.
-        if let Actor::Acceptor(acceptor) = &node.actor
-            && acceptor.store().top() > 0
-        {
-            self.budget.begin();
-        }
+        self.may_have_begun(&node.actor);
         if let Some(journal) = node.journal.take() {
             // What it remembers, it will remember.
             self.shelve(node.me, journal.into_medium(), power);
@@ -152,14 +148,21 @@ impl World {
         }
     }
 
+    /// Notes whether something was accepted.
+    fn may_have_begun(&mut self, actor: &Actor) {
+        if let Actor::Acceptor(acceptor) = actor
+            && acceptor.store().top() > 0
+        {
+            self.budget.begin();
+        }
+    }
+
     /// Notes how an acceptor's memory stands.
     pub(super) fn account(&mut self, node: &Node) -> Result<(), Failure> {
         let (Actor::Acceptor(acceptor), Some(at)) = (&node.actor, self.acceptor_at(node.me)) else {
             return Ok(());
         };
-        if acceptor.store().top() > 0 {
-            self.budget.begin();
-        }
+        self.may_have_begun(&node.actor);
         // Who founded another log while nothing had been chosen anywhere has yet to join this one.
         let (own, current) = (acceptor.log(), self.checker.current().id);
         let elsewhere = current != 0 && own != current;
