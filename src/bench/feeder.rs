@@ -18,6 +18,9 @@ use std::time::Duration;
 const PIECE: usize = 64 << 10;
 /// Pipes are made this long, bytes; a user may do that without asking (fs.pipe-max-size).
 pub const PIPE: usize = 1 << 20;
+/// The shortest time between two writes at a rate: more than 10,000 a second would take a processor from the
+/// cluster. What is due in the meantime waits, and its latency counts from when it was due.
+const PAUSE: Nanos = 100_000;
 
 /// Values of this size in a piece.
 pub fn per_piece(size: usize) -> u64 {
@@ -133,13 +136,16 @@ impl Feed {
     }
 
     fn at(&mut self, rate: u64) -> Option<()> {
+        let mut earliest = 0;
         while !self.stopped() {
             let first = self.lines.next();
             let (now, due) = (self.clock.now(), |number| self.times.due(self.client, number, rate));
-            if due(first) > now {
-                std::thread::sleep(Duration::from_nanos(due(first) - now));
+            let next = due(first).max(earliest);
+            if next > now {
+                std::thread::sleep(Duration::from_nanos(next - now));
                 continue;
             }
+            earliest = now + PAUSE;
             let most = self.times.per_piece().min(self.limit + 1 - first);
             let count = due_by(now, first, most, due);
             self.write(count)?;
