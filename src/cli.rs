@@ -6,6 +6,7 @@ mod sim;
 
 use crate::conf::{Conf, data_directory};
 use crate::engine::clock;
+use crate::engine::heap;
 use crate::engine::input::{self, Input, Lines};
 use crate::engine::reactor::{self, Driver, End, NoDriver, Reactor, Step};
 use crate::engine::storage;
@@ -293,7 +294,7 @@ fn acceptor(args: &AcceptorArgs) -> Result<ExitCode, String> {
         ));
     }
     // Remembering comes first: sockets that nobody reads for so long would overflow.
-    let mut memory = Memory::default();
+    let mut memory = Memory::touching(heap::touch);
     let (mut reactor, setup) = match data(args, &conf) {
         None => Reactor::open(Role::Acceptor, process.id, &conf)?,
         Some(directory) => {

@@ -1,6 +1,6 @@
 //! What an acceptor remembers: filled from the records of its log, in the order in which they were written.
 
-use super::store::Store;
+use super::store::{Store, Touch};
 use crate::journal::{Record, Standing};
 use std::collections::BTreeMap;
 use wire::Ballot;
@@ -18,6 +18,11 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// Of nothing yet, in memory that the system gives by this.
+    pub fn touching(touch: Touch) -> Memory {
+        Memory { store: Store::touching(touch), ..Memory::default() }
+    }
+
     /// The next record.
     pub fn recall(&mut self, record: Record<'_>) {
         match record {
@@ -45,7 +50,7 @@ impl Memory {
 
     /// What was recalled so far counts for nothing: something before it is missing.
     pub fn forget(&mut self) {
-        *self = Memory::default();
+        *self = Memory { store: self.store.emptied(), ..Memory::default() };
     }
 
     /// The acceptor accepted something that it cannot tell below this instance. That holds for what is
