@@ -218,11 +218,21 @@ impl Tally {
             .any(|votes| votes.top(ballot) > instance && votes.range_at(ballot, instance).is_none())
     }
 
+    /// Whether so many acceptors have nearly as many gaps in their votes as they can tell of that no majority is
+    /// left: what more they are sent they would not take.
+    pub fn crowded(&self, ballot: Ballot) -> bool {
+        let crowded = self.votes.iter().filter(|votes| votes.ballot == ballot && votes.ranges.len() >= CROWD);
+        crowded.count() > self.votes.len() - self.majority
+    }
+
     /// One past the highest instance that any acceptor voted for in this ballot.
     pub fn top(&self, ballot: Ballot) -> u64 {
         self.votes.iter().map(|votes| votes.top(ballot)).max().unwrap_or(0)
     }
 }
+
+/// Ranges of votes from which on an acceptor is sent no more but what it missed: what is on the way makes more.
+const CROWD: usize = RANGES_MAX * 3 / 4;
 
 #[cfg(test)]
 mod tests {
@@ -327,6 +337,19 @@ mod tests {
         assert!(!tally.vote(0, (7, 4), B2, range(0, 9)), "delayed");
         assert!(!tally.vote(0, (7, 6), B1, range(0, 9)), "of a lower ballot");
         assert_eq!(tally.count(B2, 6), 0);
+    }
+
+    #[test]
+    fn acceptors_are_crowded_when_no_majority_can_tell_of_many_more_gaps() {
+        let gaps = |count: u64| (0..count).map(|at| Range::new(2 * at, 2 * at + 1));
+        let mut tally = tally();
+        tally.vote(0, (7, 1), B1, gaps(CROWD as u64));
+        tally.vote(1, (7, 1), B1, gaps(CROWD as u64 - 1));
+        assert!(!tally.crowded(B1), "two of three can");
+        tally.vote(1, (7, 2), B1, gaps(CROWD as u64));
+        assert!(tally.crowded(B1) && !tally.crowded(B2));
+        tally.vote(0, (7, 2), B1, range(0, 500));
+        assert!(!tally.crowded(B1), "what was missed has come");
     }
 
     #[test]

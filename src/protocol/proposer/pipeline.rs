@@ -78,6 +78,9 @@ impl Proposer {
             self.unblock(out);
             return;
         }
+        if self.sent_until > self.window.frontier() && self.window.tally.crowded(self.ballot) {
+            return; // until votes come, which those do that ask for what was missed
+        }
         let mut credit = self.flow.credit(now, out);
         while self.sent_until < self.proposed {
             let length =
