@@ -40,6 +40,7 @@ use std::time::Duration;
 
 pub use diagnostics::Diagnostics;
 use key::{Key, Written};
+pub use value::{duration_text, heartbeat, suspect};
 
 pub use crate::limits::ACCEPTORS_MAX;
 
@@ -53,10 +54,12 @@ const MTU: RangeInclusive<u16> = 1280..=9216;
 const MTU_DEFAULT: u16 = 1500;
 
 const HEARTBEAT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(600);
-const HEARTBEAT_DEFAULT: Duration = Duration::from_secs(2);
+/// How often processes say that they live when nothing else is said.
+pub const HEARTBEAT_DEFAULT: Duration = Duration::from_secs(2);
 
 const SUSPECT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3600);
-const SUSPECT_DEFAULT: Duration = Duration::from_secs(5);
+/// Silence after which a proposer is taken for dead when nothing else is said.
+pub const SUSPECT_DEFAULT: Duration = Duration::from_secs(5);
 
 const RATE: RangeInclusive<u32> = 1..=u32::MAX;
 

@@ -19,7 +19,7 @@ fn bench(words: &[&str]) -> Vec<String> {
     let cluster = Cluster::new(); // for its directory
     let directory = cluster.conf().parent().expect("it is in a directory");
     let data = directory.join("data");
-    let arguments = [&["bench", "--data", data.to_str().expect("a path of ours")], words].concat();
+    let arguments = [&["bench"], words, &["--data", data.to_str().expect("a path of ours")]].concat();
     let ended = Proc::start(&directory.join("bench"), &arguments, Stdio::null()).succeeds();
     let left = fs::read_dir(&data).map_or(0, Iterator::count);
     assert_eq!(left, 0, "what was made below --data is removed");
@@ -61,5 +61,22 @@ fn a_bench_at_a_rate_prints_a_table() {
     assert!(lines[0].starts_with("1 client, 2 proposers, 3 durable acceptors, 2 learners"), "{}", lines[0]);
     for label in ["values/s", "latency p99.9, µs", "CPU learners, µs/value", "receive drops"] {
         assert!(row(label).is_some(), "{label}: {lines:?}");
+    }
+}
+
+#[test]
+fn a_bench_of_failover_kills_the_leader_and_tells_of_each_gap() {
+    let lines = bench(&["failover", "--kills", "2", "--rate", "2000", "--proposers", "3", "--json"]);
+    assert_eq!(lines.len(), 2, "a run and a summary: {lines:?}");
+    for line in &lines {
+        let number = |key: &str| number(line, key);
+        assert_eq!((number("kills"), number("heartbeat_ms"), number("suspect_ms")), (2.0, 50.0, 150.0));
+        for event in ["kill_gap", "return_gap"] {
+            let gaps = ["p50", "p99", "max"].map(|part| number(&format!("{event}_{part}_ms")));
+            assert!(gaps.is_sorted() && gaps[0] >= 0.0, "{line}");
+        }
+        assert!(number("campaign_p50_ms") <= number("campaign_max_ms"), "{line}");
+        assert!(number("kill_gap_p50_ms") > 0.0 && number("quiet_gap_max_ms") > 0.0, "{line}");
+        assert!((0.0..=2.0).contains(&number("returns")) && number("values") > 0.0, "{line}");
     }
 }

@@ -4,6 +4,7 @@ use super::child::Process;
 use super::procfs;
 use super::setting::Setting;
 use super::temporary::Temporary;
+use crate::conf::duration_text;
 use std::ffi::OsStr;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
@@ -15,16 +16,20 @@ pub struct Cluster {
     // In this order: processes end before their directories go.
     members: Vec<Member>,
     directory: Temporary,
-    _data: Option<Temporary>,
+    data: Option<Temporary>,
+    /// In the order of [`Role::ALL`].
+    groups: [SocketAddrV4; 4],
 }
 
 struct Member {
     role: Role,
+    id: u16,
     process: Process,
     stats: PathBuf,
 }
 
-/// The pipes of a cluster.
+/// The pipes of processes that were started.
+#[derive(Default)]
 pub struct Pipes {
     pub clients: Vec<ChildStdin>,
     pub learners: Vec<ChildStdout>,
@@ -52,10 +57,11 @@ impl Cluster {
         let directory = Temporary::below(&std::env::temp_dir())?;
         let data = setting.data.as_deref().map(Temporary::below).transpose()?;
         let conf = directory.path().join("paxos.conf");
-        let written = fs::write(&conf, text(setting, free_groups()?));
+        let groups = free_groups()?;
+        let written = fs::write(&conf, text(setting, groups));
         written.map_err(|error| format!("{}: {error}", conf.display()))?;
-        let mut cluster = Cluster { members: Vec::new(), directory, _data: data };
-        let mut pipes = Pipes { clients: Vec::new(), learners: Vec::new() };
+        let mut cluster = Cluster { members: Vec::new(), directory, data, groups };
+        let mut pipes = Pipes::default();
         let roles = [
             (Role::Acceptor, setting.acceptors),
             (Role::Proposer, setting.proposers),
@@ -70,13 +76,17 @@ impl Cluster {
         Ok((cluster, pipes))
     }
 
-    fn add(&mut self, role: Role, id: u16, pipes: &mut Pipes) -> Result<(), String> {
+    /// Starts one more process, or one again that was killed.
+    ///
+    /// # Errors
+    /// A sentence about what the system did not grant.
+    pub fn add(&mut self, role: Role, id: u16, pipes: &mut Pipes) -> Result<(), String> {
         let file = |end: &str| self.directory.path().join(format!("{role}-{id}.{end}"));
         let (conf, stats) = (self.directory.path().join("paxos.conf"), file("stats"));
-        let (name, id) = (role.to_string(), id.to_string());
+        let (name, number) = (role.to_string(), id.to_string());
         let mut arguments: Vec<&OsStr> =
-            vec![name.as_ref(), id.as_ref(), conf.as_ref(), "--stats".as_ref(), stats.as_ref()];
-        let data = self._data.as_ref().map(|data| data.path().join(format!("acceptor-{id}")));
+            vec![name.as_ref(), number.as_ref(), conf.as_ref(), "--stats".as_ref(), stats.as_ref()];
+        let data = self.data.as_ref().map(|data| data.path().join(format!("acceptor-{id}")));
         if let Some(data) = data.as_ref().filter(|_| role == Role::Acceptor) {
             arguments.extend([OsStr::new("--data"), data.as_ref()]);
         }
@@ -85,8 +95,18 @@ impl Cluster {
         let mut process = Process::start(&arguments, stdin, stdout, file("log"))?;
         pipes.clients.extend(process.take_stdin());
         pipes.learners.extend(process.take_stdout());
-        self.members.push(Member { role, process, stats });
+        self.members.push(Member { role, id, process, stats });
         Ok(())
+    }
+
+    /// Kills a process (SIGKILL). What it counted is lost.
+    pub fn kill(&mut self, role: Role, id: u16) {
+        self.members.retain(|member| (member.role, member.id) != (role, id));
+    }
+
+    /// The group that processes of this role listen to.
+    pub fn group(&self, role: Role) -> SocketAddrV4 {
+        self.groups[role as usize - 1]
     }
 
     /// # Errors
@@ -159,8 +179,10 @@ fn text(setting: &Setting, groups: [SocketAddrV4; 4]) -> String {
     let ids: String = (1..=setting.acceptors).map(|id| format!(" {id}")).collect();
     format!(
         "clients {clients}\nproposers {proposers}\nacceptors {acceptors}{ids}\nlearners {learners}\n\
-         interface loopback\nmtu {}\n",
-        setting.mtu
+         interface loopback\nmtu {}\nheartbeat {}\nsuspect {}\n",
+        setting.mtu,
+        duration_text(setting.heartbeat),
+        duration_text(setting.suspect)
     )
 }
 
@@ -190,16 +212,19 @@ pub fn free_groups<const N: usize>() -> Result<[SocketAddrV4; N], String> {
 mod tests {
     use super::*;
     use crate::conf::Conf;
+    use std::time::Duration;
 
     #[test]
     fn the_configuration_is_understood() {
-        let setting = Setting { acceptors: 5, mtu: 9000, ..Setting::example() };
+        let [heartbeat, suspect] = [50, 150].map(Duration::from_millis);
+        let setting = Setting { acceptors: 5, mtu: 9000, heartbeat, suspect, ..Setting::example() };
         let groups = free_groups().expect("there are free ports");
         let directory = Temporary::below(&std::env::temp_dir()).expect("it can be made");
         let path = directory.path().join("conf");
         fs::write(&path, text(&setting, groups)).expect("it can be written");
         let conf = Conf::load(&path).unwrap_or_else(|wrong| panic!("{wrong}"));
         assert_eq!((conf.acceptor_ids.as_slice(), conf.mtu), ([1, 2, 3, 4, 5].as_slice(), 9000));
+        assert_eq!((conf.heartbeat, conf.suspect), (heartbeat, suspect));
         assert_eq!([conf.clients, conf.proposers, conf.acceptors, conf.learners], groups);
     }
 

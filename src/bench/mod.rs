@@ -4,17 +4,21 @@
 //! feeder (thread) ─► client's stdin ─► cluster ─► learner's stdout ─► reader (thread): checks, measures
 //! ```
 //!
-//! [`run`] is one run, from the start of its [`cluster`] to its end; [`session`] makes several of several kinds
-//! and tells of them, as a [`table`], as [`json`], as a [`plot`]. [`raw`] is what the machine could do without a
-//! protocol. Values are made by [`lines`], written by [`feeder`], read by [`reader`], checked by [`check`].
+//! [`running`] is the frame of every run, from the start of its [`cluster`] to its end. What happens in between is
+//! [`run`]: values, at full speed or at a rate; or [`failover`]: the leader is killed again and again. [`session`]
+//! makes several runs of several kinds and tells of them, as a [`table`], as [`json`], as a [`plot`]. [`raw`] is what
+//! the machine could do without a protocol. Values are made by [`lines`], written by [`feeder`], read by [`reader`],
+//! checked by [`check`].
 
 pub mod check;
 pub mod child;
 pub mod cluster;
+pub mod failover;
 pub mod feeder;
 pub mod interrupt;
 pub mod json;
 pub mod latency;
+pub mod leader;
 pub mod lines;
 pub mod measure;
 pub mod namespace;
@@ -23,6 +27,7 @@ pub mod procfs;
 pub mod raw;
 pub mod reader;
 pub mod run;
+pub mod running;
 pub mod session;
 pub mod setting;
 pub mod table;

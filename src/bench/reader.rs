@@ -19,23 +19,42 @@ const READ: usize = 256 << 10;
 pub struct Shared {
     pub clock: Clock,
     pub times: Arc<Times>,
-    /// Latency is measured of values submitted from here on …
-    pub from: AtomicU64,
-    /// … to here.
-    pub until: AtomicU64,
+    windows: Box<[Window]>,
     wrong: Mutex<Option<String>>,
 }
 
+/// Latency is measured of values submitted from one moment on to another.
+#[derive(Default)]
+pub struct Window {
+    from: AtomicU64,
+    until: AtomicU64,
+}
+
+impl Window {
+    pub fn set(&self, from: Nanos, until: Nanos) {
+        self.from.store(from, Ordering::Relaxed);
+        self.until.store(until, Ordering::Relaxed);
+    }
+
+    fn contains(&self, at: Nanos) -> bool {
+        (self.from.load(Ordering::Relaxed)..self.until.load(Ordering::Relaxed)).contains(&at)
+    }
+}
+
 impl Shared {
-    /// Nothing is measured until `from` is set.
-    pub fn new(clock: Clock, times: Arc<Times>) -> Shared {
-        Shared {
-            clock,
-            times,
-            from: AtomicU64::new(Nanos::MAX),
-            until: AtomicU64::new(Nanos::MAX),
-            wrong: Mutex::new(None),
-        }
+    /// Nothing is measured in any of so many windows until it is set.
+    pub fn new(clock: Clock, times: Arc<Times>, windows: usize) -> Shared {
+        let windows = (0..windows).map(|_| Window::default()).collect();
+        Shared { clock, times, windows, wrong: Mutex::new(None) }
+    }
+
+    pub fn window(&self, number: usize) -> &Window {
+        &self.windows[number]
+    }
+
+    /// A histogram for each window.
+    pub fn latencies(&self) -> Vec<Latency> {
+        self.windows.iter().map(|_| Latency::new()).collect()
     }
 
     /// # Errors
@@ -49,13 +68,15 @@ impl Shared {
 /// The bench's end of a reader.
 pub struct Reader {
     progress: Arc<Progress>,
-    thread: JoinHandle<(Sum, Latency)>,
+    thread: JoinHandle<(Sum, Vec<Latency>)>,
 }
 
 #[derive(Default)]
 struct Progress {
     values: AtomicU64,
     at: AtomicU64,
+    /// The longest time between two outputs since somebody asked.
+    gap: AtomicU64,
 }
 
 impl Reader {
@@ -64,6 +85,7 @@ impl Reader {
         mut checker: Checker,
         pipe: ChildStdout,
         shared: &Arc<Shared>,
+        measured: bool,
     ) -> Result<Reader, String> {
         let _ = rustix::pipe::fcntl_setpipe_size(&pipe, PIPE); // a short pipe costs speed, nothing else
         let progress = Arc::new(Progress::default());
@@ -71,7 +93,7 @@ impl Reader {
         let thread = std::thread::Builder::new()
             .name(format!("reader {learner}"))
             .spawn(move || {
-                let mut latency = Latency::new();
+                let mut latency = if measured { shared.latencies() } else { Vec::new() };
                 if let Err(sentence) = read(pipe, &mut checker, &mut latency, &told, &shared) {
                     let mut wrong = shared.wrong.lock().unwrap_or_else(PoisonError::into_inner);
                     wrong.get_or_insert(format!("learner {learner}: {sentence}"));
@@ -92,8 +114,14 @@ impl Reader {
         self.progress.at.load(Ordering::Acquire)
     }
 
-    /// Waits for the end of the output, which comes when the learner ends.
-    pub fn join(self) -> Result<(Sum, Latency), String> {
+    /// The longest time between two outputs, of those times that ended since this was asked last.
+    pub fn take_gap(&self) -> Nanos {
+        self.progress.gap.swap(0, Ordering::AcqRel)
+    }
+
+    /// Waits for the end of the output, which comes when the learner ends. Returns also the latency in each
+    /// window, if that is measured.
+    pub fn join(self) -> Result<(Sum, Vec<Latency>), String> {
         self.thread.join().map_err(|_| "a thread that reads a learner's output has failed".into())
     }
 }
@@ -101,7 +129,7 @@ impl Reader {
 fn read(
     mut pipe: ChildStdout,
     checker: &mut Checker,
-    latency: &mut Latency,
+    latency: &mut [Latency],
     progress: &Progress,
     shared: &Shared,
 ) -> Result<(), String> {
@@ -114,18 +142,23 @@ fn read(
             Err(error) => return Err(format!("its output cannot be read: {error}")),
         };
         let now = shared.clock.now();
-        let window = shared.from.load(Ordering::Relaxed)..shared.until.load(Ordering::Relaxed);
         let mut values = 0;
         let checked = checker.take(&buffer[..length], |stretch| {
             values += stretch.count;
+            if latency.is_empty() {
+                return;
+            }
             shared.times.submitted(stretch.client, stretch.first, stretch.count, |at, count| {
-                if window.contains(&at) {
-                    latency.record(now.saturating_sub(at), count);
+                for (window, latency) in shared.windows.iter().zip(&mut *latency) {
+                    if window.contains(at) {
+                        latency.record(now.saturating_sub(at), count);
+                    }
                 }
             });
         });
         checked.map_err(|wrong| wrong.to_string())?;
-        progress.at.store(now, Ordering::Release);
+        let before = progress.at.swap(now, Ordering::AcqRel);
+        progress.gap.fetch_max(now - before, Ordering::AcqRel);
         progress.values.fetch_add(values, Ordering::Release);
     }
 }

@@ -6,6 +6,7 @@ use super::raw::{self, Effort};
 use super::setting::{Amount, Setting};
 use super::table::{Column, number, table};
 use super::{json, run};
+use crate::conf::{HEARTBEAT_DEFAULT, SUSPECT_DEFAULT, duration_text};
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -29,6 +30,9 @@ impl From<String> for Stopped {
     }
 }
 
+/// Makes one run of a kind.
+pub type Once<'a> = &'a dyn Fn(&Setting) -> Result<Vec<Measure>, String>;
+
 /// How to measure, and how to tell it.
 pub struct Session {
     pub runs: u32,
@@ -48,7 +52,7 @@ impl Session {
         let mut columns = Vec::new();
         let mut curves = Vec::new();
         for setting in settings {
-            let summaries = self.kind(setting)?;
+            let summaries = self.kind(setting, &|setting| self.once(setting))?;
             let peak = median(&summaries, "values_per_s");
             columns.push(Column { title: title(setting), summaries });
             if self.plot.is_some() {
@@ -58,12 +62,29 @@ impl Session {
         if let (Some(path), Some(first)) = (&self.plot, settings.first()) {
             write_plot(path, &curves, &shape(first))?;
         }
+        settings.first().map_or(Ok(()), |first| self.table(&about(first), &columns))
+    }
+
+    /// Measures each of these kinds by a function that makes one run of it; `more` says what that does.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub fn measure(&self, settings: &[Setting], more: &str, once: Once<'_>) -> Result<(), Stopped> {
+        let mut columns = Vec::new();
+        for setting in settings {
+            columns.push(Column { title: title(setting), summaries: self.kind(setting, once)? });
+        }
         match settings.first() {
-            Some(first) if !self.json => {
-                let about = format!("{}; {}", about(first), runs(self.runs));
-                print(&format!("{about}\n\n{}", table(&columns)))
-            }
-            _ => Ok(()),
+            Some(first) => self.table(&format!("{}; {more}", shape(first)), &columns),
+            None => Ok(()),
+        }
+    }
+
+    /// The table at the end, where one is wanted.
+    fn table(&self, about: &str, columns: &[Column]) -> Result<(), Stopped> {
+        match self.json {
+            true => Ok(()),
+            false => print(&format!("{about}; {}\n\n{}", runs(self.runs), table(columns))),
         }
     }
 
@@ -84,20 +105,15 @@ impl Session {
         if self.json {
             return print(&(json::summary(setting, runs.len(), &summaries) + "\n"));
         }
-        let about = format!(
-            "{} receivers of packets of {} bytes; {}",
-            setting.receivers(),
-            setting.mtu - 28,
-            self::runs(self.runs)
-        );
-        print(&format!("{about}\n\n{}", table(&[Column { title: "raw".into(), summaries }])))
+        let about = format!("{} receivers of packets of {} bytes", setting.receivers(), setting.mtu - 28);
+        self.table(&about, &[Column { title: "raw".into(), summaries }])
     }
 
     /// All runs of one kind.
-    fn kind(&self, setting: &Setting) -> Result<Vec<Summary>, Stopped> {
+    fn kind(&self, setting: &Setting, once: Once<'_>) -> Result<Vec<Summary>, Stopped> {
         let mut runs = Vec::new();
         for number in 1..=self.runs as usize {
-            let measures = self.once(setting)?;
+            let measures = once(setting)?;
             tell(setting, (number, self.runs), &measures);
             if self.json {
                 print(&(json::run(setting, number, &measures) + "\n"))?;
@@ -132,7 +148,7 @@ impl Session {
             };
             let amount = Amount::Seconds(seconds);
             let step = Setting { rate: Some(rate), amount, ..setting.clone() };
-            let summaries = self.kind(&step)?;
+            let summaries = self.kind(&step, &|setting| self.once(setting))?;
             points.push(Point {
                 mbit_per_s: median(&summaries, "value_mbit_per_s"),
                 values_per_s: median(&summaries, "values_per_s"),
@@ -151,9 +167,12 @@ fn median(summaries: &[Summary], key: &str) -> f64 {
 
 /// A line on the log for each run, so that somebody who waits sees that it goes on.
 fn tell(setting: &Setting, (number_of, runs): (usize, u32), measures: &[Measure]) {
-    let per_s = find(measures, "values_per_s").unwrap_or(0.0);
-    log::info!(target: "paxos", "run {number_of} of {runs}, {}: {} values/s", title(setting), number(per_s));
-    if let (Some(rate), Amount::Seconds(_)) = (setting.rate, setting.amount)
+    if let Some(Measure { label, value, .. }) = measures.first() {
+        let title = title(setting);
+        log::info!(target: "paxos", "run {number_of} of {runs}, {title}: {label} {}", number(*value));
+    }
+    if let (Some(rate), Amount::Seconds(_), Some(per_s)) =
+        (setting.rate, setting.amount, find(measures, "values_per_s"))
         && per_s < rate as f64 * NEARLY_ALL
     {
         log::warn!(
@@ -178,12 +197,18 @@ fn title(setting: &Setting) -> String {
 }
 
 fn shape(setting: &Setting) -> String {
-    let Setting { clients, proposers, acceptors, learners, mtu, .. } = setting;
+    let Setting { clients, proposers, acceptors, learners, mtu, heartbeat, suspect, .. } = setting;
     let durable = if setting.data.is_some() { "durable" } else { "volatile" };
     let counted =
         |number: &u16, what: &str| format!("{number} {what}{}", if *number == 1 { "" } else { "s" });
+    let times = match (*heartbeat, *suspect) {
+        (HEARTBEAT_DEFAULT, SUSPECT_DEFAULT) => String::new(),
+        (heartbeat, suspect) => {
+            format!(", heartbeat {}, suspect {}", duration_text(heartbeat), duration_text(suspect))
+        }
+    };
     format!(
-        "{}, {}, {}, {}, MTU {mtu} bytes",
+        "{}, {}, {}, {}, MTU {mtu} bytes{times}",
         counted(clients, "client"),
         counted(proposers, "proposer"),
         counted(acceptors, &format!("{durable} acceptor")),

@@ -1,6 +1,7 @@
 //! What is measured.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// One kind of run.
 #[derive(Clone, Debug)]
@@ -13,6 +14,10 @@ pub struct Setting {
     pub learners: u16,
     /// Largest IP packet, bytes.
     pub mtu: u16,
+    /// How often processes say that they live.
+    pub heartbeat: Duration,
+    /// Silence after which a proposer is taken for dead.
+    pub suspect: Duration,
     /// Where the acceptors' directories are made; none: they are volatile.
     pub data: Option<PathBuf>,
     /// Percent of the multicast datagrams that are dropped.
@@ -25,7 +30,7 @@ pub struct Setting {
 /// How long a run is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Amount {
-    /// The first tenth is not measured.
+    /// The first tenth is not measured. Infinite: until enough has happened.
     Seconds(f64),
     /// All clients together, all of it measured.
     Values(u64),
@@ -42,6 +47,8 @@ impl Setting {
             acceptors: 3,
             learners: 2,
             mtu: 1500,
+            heartbeat: crate::conf::HEARTBEAT_DEFAULT,
+            suspect: crate::conf::SUSPECT_DEFAULT,
             data: None,
             loss: 0.0,
             rate: None,
@@ -49,12 +56,14 @@ impl Setting {
         }
     }
 
-    /// How many values a client submits at most, its opening one not counted.
+    /// How many values a client submits at most, its opening one not counted; none: until it is told to stop.
     pub fn values_of(&self, client: usize) -> Option<u64> {
         let all = match (self.amount, self.rate) {
             (Amount::Values(all), _) => all,
-            (Amount::Seconds(seconds), Some(rate)) => (seconds * rate as f64).ceil() as u64,
-            (Amount::Seconds(_), None) => return None,
+            (Amount::Seconds(seconds), Some(rate)) if seconds.is_finite() => {
+                (seconds * rate as f64).ceil() as u64
+            }
+            (Amount::Seconds(_), _) => return None,
         };
         // What does not divide goes to the first ones.
         let clients = u64::from(self.clients);

@@ -53,6 +53,13 @@ impl Times {
         self.start.load(Ordering::Relaxed) + (u128::from(before) * 1_000_000_000 / u128::from(rate)) as u64
     }
 
+    /// Values of all clients that are due by now, opening ones included; without a rate no others are ever due.
+    pub fn due_by(&self, now: Nanos) -> u64 {
+        let since = now.saturating_sub(self.start.load(Ordering::Relaxed));
+        let due = self.rate.map_or(0, |rate| u128::from(since) * u128::from(rate) / 1_000_000_000 + 1);
+        self.clients + due as u64
+    }
+
     /// The piece that begins with this value is handed over.
     pub fn handed_over(&self, client: usize, first: u64, now: Nanos) {
         let piece = (first - 1) / self.per_piece;
@@ -86,6 +93,8 @@ mod tests {
         times.start_at(5_000_000);
         let due = [(0, 1), (1, 1), (0, 2), (1, 2)].map(|(client, number)| times.due(client, number, 1000));
         assert_eq!(due, [5_000_000, 6_000_000, 7_000_000, 8_000_000]);
+        let due_by = [5_000_000, 5_999_999, 6_000_000, 8_000_000].map(|now| times.due_by(now));
+        assert_eq!(due_by, [3, 3, 4, 6], "the opening ones are due at once");
         let mut told = Vec::new();
         times.submitted(1, 0, 3, |at, count| told.push((at, count)));
         assert_eq!(told, [(6_000_000, 1), (8_000_000, 1)], "value 0 is not measured");

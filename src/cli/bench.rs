@@ -4,7 +4,8 @@ use crate::bench::lines::{CLIENTS_MAX, VALUE_MIN};
 use crate::bench::raw::{Effort, rounds};
 use crate::bench::session::{Session, Stopped};
 use crate::bench::setting::{Amount, Setting};
-use crate::bench::{interrupt, namespace};
+use crate::bench::{failover, interrupt, namespace};
+use crate::conf;
 use crate::limits::{ACCEPTORS_MAX, PEERS_MAX, VALUE_MAX};
 use clap::{Args, Subcommand, value_parser};
 use std::net::SocketAddrV4;
@@ -29,6 +30,9 @@ enum Command {
     /// Measures what the machine could do without a protocol: multicast on loopback, three hops from process to
     /// process, durable writes.
     Raw(ShapeArgs),
+    /// Measures how long nothing is delivered when the leader is killed, and when a lower id takes the lead back.
+    #[command(mut_arg("runs", |runs| runs.default_value("1")))]
+    Failover(FailoverArgs),
     /// One process of the raw measurement of three hops.
     #[command(hide = true)]
     Hop {
@@ -101,6 +105,30 @@ struct LoadArgs {
     plot: Option<PathBuf>,
 }
 
+#[derive(Args, Debug)]
+struct FailoverArgs {
+    #[command(flatten)]
+    shape: ShapeArgs,
+    /// How often a run kills the leader (SIGKILL). It starts again when another leads and what was due is printed.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = value_parser!(u32).range(1..=100_000))]
+    kills: u32,
+    /// How often processes say that they live.
+    #[arg(long, value_name = "DURATION", default_value = "50ms", value_parser = conf::heartbeat)]
+    heartbeat: Duration,
+    /// Silence after which a proposer is taken for dead; longer than the heartbeat.
+    #[arg(long, value_name = "DURATION", default_value = "150ms", value_parser = conf::suspect)]
+    suspect: Duration,
+    /// Values per second of all clients together.
+    #[arg(long, value_name = "VALUES_PER_S", default_value_t = 10_000, value_parser = value_parser!(u64).range(1..=1_000_000_000))]
+    rate: u64,
+    /// Length of a value in bytes, the newline not counted.
+    #[arg(long, value_name = "BYTES", default_value = "100", value_parser = size)]
+    size: usize,
+    /// Clients, each fed through a pipe.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u16).range(1..=i64::from(CLIENTS_MAX)))]
+    clients: u16,
+}
+
 /// What is measured beside a run.
 const BESIDE: Effort =
     Effort { multicast: Duration::from_millis(400), rounds: Duration::from_millis(300), disk: None };
@@ -143,11 +171,41 @@ impl ShapeArgs {
             acceptors: self.acceptors,
             learners: self.learners,
             mtu: self.mtu,
+            heartbeat: conf::HEARTBEAT_DEFAULT,
+            suspect: conf::SUSPECT_DEFAULT,
             data: self.data.clone(),
             loss: 0.0,
             rate: None,
             amount: Amount::Values(1),
         }
+    }
+
+    fn session(&self) -> Session {
+        Session { runs: self.runs, json: self.json, raw: None, plot: None }
+    }
+}
+
+impl FailoverArgs {
+    fn run(&self) -> Result<(), Stopped> {
+        let FailoverArgs { kills, heartbeat, suspect, rate, size, clients, .. } = *self;
+        if suspect <= heartbeat {
+            return Err(Stopped::Failed("--suspect must be longer than --heartbeat".into()));
+        }
+        if self.shape.proposers < 2 {
+            return Err(Stopped::Failed("failover needs two proposers: one is killed, another leads".into()));
+        }
+        let rate = Some(rate);
+        let setting = Setting {
+            size,
+            clients,
+            rate,
+            heartbeat,
+            suspect,
+            amount: Amount::Seconds(f64::INFINITY),
+            ..self.shape.setting()
+        };
+        let what = format!("{kills} kills of the leader a run");
+        self.shape.session().measure(&[setting], &what, &|setting| failover::run(setting, kills))
     }
 }
 
@@ -167,10 +225,9 @@ impl BenchArgs {
     fn session(&self) -> Session {
         let disk = self.shape.data.as_ref().map(|_| BESIDE_DISK);
         Session {
-            runs: self.shape.runs,
-            json: self.shape.json,
             raw: (!self.load.no_raw && self.load.loss.is_none()).then_some(Effort { disk, ..BESIDE }),
             plot: self.load.plot.clone(),
+            ..self.shape.session()
         }
     }
 }
@@ -185,10 +242,8 @@ pub fn main(args: &BenchArgs) -> Result<ExitCode, String> {
     }
     interrupt::catch().map_err(|error| format!("cannot catch signals: {error}"))?;
     let result = match &args.command {
-        Some(Command::Raw(shape)) => {
-            let session = Session { runs: shape.runs, json: shape.json, raw: None, plot: None };
-            session.raw(&shape.setting(), ALONE)
-        }
+        Some(Command::Raw(shape)) => shape.session().raw(&shape.setting(), ALONE),
+        Some(Command::Failover(args)) => args.run(),
         _ => {
             args.load.loss.map_or(Ok(()), namespace::with_loss)?;
             let settings: Vec<Setting> = args.load.size.iter().map(|size| args.setting(*size)).collect();

@@ -95,12 +95,18 @@ pub(super) fn mtu(word: &str) -> Result<u16, String> {
 }
 
 /// The value of `heartbeat`.
-pub(super) fn heartbeat(word: &str) -> Result<Duration, String> {
+///
+/// # Errors
+/// What is wrong with the word; what to write.
+pub fn heartbeat(word: &str) -> Result<Duration, String> {
     duration(word, HEARTBEAT)
 }
 
 /// The value of `suspect`.
-pub(super) fn suspect(word: &str) -> Result<Duration, String> {
+///
+/// # Errors
+/// What is wrong with the word; what to write.
+pub fn suspect(word: &str) -> Result<Duration, String> {
     duration(word, SUSPECT)
 }
 
@@ -144,7 +150,7 @@ pub(super) fn data(word: &str) -> Result<Option<String>, String> {
 }
 
 /// A duration as the file has it, in the largest unit that leaves no fraction.
-pub(super) fn duration_text(duration: Duration) -> String {
+pub fn duration_text(duration: Duration) -> String {
     let micros = duration.as_micros();
     let exact = TIME_UNITS.iter().find(|(_, scale)| micros.is_multiple_of(u128::from(*scale)));
     let (unit, scale) = exact.unwrap_or(&("us", 1));

@@ -1,0 +1,207 @@
+//! A cluster that takes values while the bench watches what it prints: the frame of every kind of run.
+
+use super::check::{self, Checker};
+use super::cluster::{Cluster, Counts, Pipes};
+use super::feeder::{self, Feeder};
+use super::interrupt;
+use super::latency::Latency;
+use super::reader::{Reader, Shared};
+use super::setting::Setting;
+use super::times::Times;
+use crate::engine::clock::Clock;
+use crate::protocol::Nanos;
+use std::process::ChildStdout;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How long nothing may happen before a run has failed.
+const PATIENCE: Nanos = 20_000_000_000;
+/// Between two looks while a run goes on by itself.
+const GLANCE: Duration = Duration::from_millis(20);
+/// Between two looks for what is near.
+pub const CLOSE_GLANCE: Duration = Duration::from_millis(1);
+
+/// A run that is on.
+pub struct Running<'a> {
+    pub setting: &'a Setting,
+    pub clock: Clock,
+    pub cluster: Cluster,
+    /// Of the learners, in the order in which they were started.
+    pub readers: Vec<Reader>,
+    pub shared: Arc<Shared>,
+    feeders: Vec<Feeder>,
+    stop: Arc<AtomicBool>,
+}
+
+/// What is known of a run as a whole, at its end.
+pub struct Whole {
+    /// Of each window in which it was measured.
+    pub latency: Vec<Latency>,
+    /// The most memory of a process of each role, KiB, in the order of [`wire::Role::ALL`].
+    pub memory_kib: [u64; 4],
+    /// Values submitted, opening ones included.
+    pub values: u64,
+    pub counts: Counts,
+}
+
+impl<'a> Running<'a> {
+    /// Starts a cluster, lets `drive` do with it what it wants, lets everything come to its end, and checks all
+    /// that was printed. Latency is measured in so many windows, which `drive` opens and closes.
+    ///
+    /// # Errors
+    /// A sentence about what went wrong: what was not right, which process ended, what the system did not
+    /// grant.
+    pub fn run<T>(
+        setting: &'a Setting,
+        windows: usize,
+        drive: impl FnOnce(&mut Running<'a>) -> Result<T, String>,
+    ) -> Result<(T, Whole), String> {
+        let (cluster, pipes) = Cluster::start(setting)?;
+        let mut running = Running::new(setting, windows, cluster, pipes)?;
+        let driven = running.get_going().and_then(|()| drive(&mut running));
+        running.finish(driven)
+    }
+
+    fn new(
+        setting: &'a Setting,
+        windows: usize,
+        cluster: Cluster,
+        pipes: Pipes,
+    ) -> Result<Running<'a>, String> {
+        let clock = Clock::start();
+        let times = Arc::new(Times::new(setting.clients, feeder::per_piece(setting.size), setting.rate));
+        let shared = Arc::new(Shared::new(clock, Arc::clone(&times), windows));
+        let mut running = Running {
+            setting,
+            clock,
+            cluster,
+            feeders: Vec::new(),
+            readers: Vec::new(),
+            shared,
+            stop: Arc::default(),
+        };
+        for pipe in pipes.learners {
+            running.read(pipe, true)?;
+        }
+        for (client, pipe) in pipes.clients.into_iter().enumerate() {
+            let values = (setting.size, setting.values_of(client));
+            let feeder = Feeder::start(client, values, pipe, clock, (&times, &running.stop))?;
+            running.feeders.push(feeder);
+        }
+        Ok(running)
+    }
+
+    /// Reads what one more learner prints; whether its latency is `measured`, too.
+    pub fn read(&mut self, pipe: ChildStdout, measured: bool) -> Result<(), String> {
+        let learner = self.readers.len() as u16 + 1;
+        let checker = Checker::new(self.setting.clients, self.setting.size);
+        self.readers.push(Reader::start(learner, checker, pipe, &self.shared, measured)?);
+        Ok(())
+    }
+
+    /// Waits until every learner has printed every client's opening value.
+    fn get_going(&mut self) -> Result<(), String> {
+        let clients = u64::from(self.setting.clients);
+        self.wait(CLOSE_GLANCE, |running| running.printed() >= clients)
+            .map_err(|error| format!("the cluster does not get going: {error}"))
+    }
+
+    fn finish<T>(mut self, driven: Result<T, String>) -> Result<(T, Whole), String> {
+        let ended = driven.and_then(|told| {
+            self.wait_for_all()?;
+            let memory_kib = self.cluster.peak_memory_kib();
+            self.feeders.iter_mut().for_each(Feeder::close);
+            Ok((told, memory_kib, self.cluster.end()?))
+        });
+        // From here on nothing of the cluster runs, so the threads come to their end.
+        let submitted: Option<Vec<u64>> = self.feeders.iter().map(Feeder::submitted).collect();
+        self.stop();
+        drop(self.cluster);
+        self.feeders.into_iter().for_each(Feeder::join);
+        let mut latency = self.shared.latencies();
+        let mut sums = Vec::new();
+        for reader in self.readers {
+            let (sum, more) = reader.join()?;
+            latency.iter_mut().zip(&more).for_each(|(latency, more)| latency.add(more));
+            sums.push(sum);
+        }
+        let (told, memory_kib, counts) = ended?;
+        self.shared.check()?;
+        let submitted = submitted.ok_or("a client was not given all values")?;
+        check::agree(&sums, &submitted)?;
+        Ok((told, Whole { latency, memory_kib, values: submitted.iter().sum(), counts }))
+    }
+
+    /// Lets the values go; returns when that was.
+    pub fn go(&mut self) -> Nanos {
+        let start = self.clock.now();
+        self.shared.times.start_at(start);
+        self.feeders.iter().for_each(Feeder::go);
+        start
+    }
+
+    /// No more values than the pipes have already.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits until all values are submitted, and printed by every learner.
+    pub fn wait_for_all(&mut self) -> Result<(), String> {
+        self.wait(CLOSE_GLANCE, |running| running.submitted().is_some())?;
+        let all = self.submitted().expect("that was waited for");
+        self.wait(CLOSE_GLANCE, |running| running.printed() >= all)
+    }
+
+    /// Values that every learner has printed.
+    pub fn printed(&self) -> u64 {
+        self.readers.iter().map(Reader::values).min().unwrap_or(0)
+    }
+
+    /// Values that were submitted, when no more will be.
+    fn submitted(&self) -> Option<u64> {
+        self.feeders.iter().map(Feeder::submitted).sum()
+    }
+
+    /// # Errors
+    /// When the run cannot be a good one any more.
+    pub fn check(&mut self) -> Result<(), String> {
+        interrupt::check()?;
+        self.shared.check()?;
+        self.cluster.check()
+    }
+
+    /// Waits until `done`, as long as values are printed.
+    pub fn wait(
+        &mut self,
+        glance: Duration,
+        mut done: impl FnMut(&mut Running<'a>) -> bool,
+    ) -> Result<(), String> {
+        let (mut printed, mut moved) = (self.printed(), self.clock.now());
+        while !done(self) {
+            self.check()?;
+            std::thread::sleep(glance);
+            let now = self.clock.now();
+            if self.printed() != printed {
+                (printed, moved) = (self.printed(), now);
+            } else if now.saturating_sub(moved) > PATIENCE {
+                return Err(format!(
+                    "no learner has printed anything for {} s, after {printed} values",
+                    PATIENCE / 1_000_000_000
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    pub fn sleep_until(&mut self, until: Nanos) -> Result<(), String> {
+        loop {
+            self.check()?;
+            let left = Duration::from_nanos(until.saturating_sub(self.clock.now()));
+            if left.is_zero() {
+                return Ok(());
+            }
+            std::thread::sleep(left.min(GLANCE));
+        }
+    }
+}
