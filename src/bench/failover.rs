@@ -51,7 +51,7 @@ struct Failover<'a, 'b> {
 /// # Errors
 /// As [`Running::run`]; and when nobody takes the lead.
 pub fn run(setting: &Setting, kills: u32) -> Result<Vec<Measure>, String> {
-    let (gaps, whole) = Running::run(setting, 0, |running| {
+    let (gaps, whole) = Running::run(setting, |running| {
         let watch = Watch::open(running.cluster.group(Role::Proposer), running.clock)?;
         running.go();
         Failover { running, watch, gaps: Gaps::new() }.drive(kills)

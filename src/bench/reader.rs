@@ -19,7 +19,8 @@ const READ: usize = 256 << 10;
 pub struct Shared {
     pub clock: Clock,
     pub times: Arc<Times>,
-    windows: Box<[Window]>,
+    /// In which latency is measured; nothing is before it is set.
+    pub window: Window,
     wrong: Mutex<Option<String>>,
 }
 
@@ -42,19 +43,8 @@ impl Window {
 }
 
 impl Shared {
-    /// Nothing is measured in any of so many windows until it is set.
-    pub fn new(clock: Clock, times: Arc<Times>, windows: usize) -> Shared {
-        let windows = (0..windows).map(|_| Window::default()).collect();
-        Shared { clock, times, windows, wrong: Mutex::new(None) }
-    }
-
-    pub fn window(&self, number: usize) -> &Window {
-        &self.windows[number]
-    }
-
-    /// A histogram for each window.
-    pub fn latencies(&self) -> Vec<Latency> {
-        self.windows.iter().map(|_| Latency::new()).collect()
+    pub fn new(clock: Clock, times: Arc<Times>) -> Shared {
+        Shared { clock, times, window: Window::default(), wrong: Mutex::new(None) }
     }
 
     /// # Errors
@@ -68,7 +58,7 @@ impl Shared {
 /// The bench's end of a reader.
 pub struct Reader {
     progress: Arc<Progress>,
-    thread: JoinHandle<(Sum, Vec<Latency>)>,
+    thread: JoinHandle<(Sum, Latency)>,
 }
 
 #[derive(Default)]
@@ -85,7 +75,6 @@ impl Reader {
         mut checker: Checker,
         pipe: ChildStdout,
         shared: &Arc<Shared>,
-        measured: bool,
     ) -> Result<Reader, String> {
         let _ = rustix::pipe::fcntl_setpipe_size(&pipe, PIPE); // a short pipe costs speed, nothing else
         let progress = Arc::new(Progress::default());
@@ -93,7 +82,7 @@ impl Reader {
         let thread = std::thread::Builder::new()
             .name(format!("reader {learner}"))
             .spawn(move || {
-                let mut latency = if measured { shared.latencies() } else { Vec::new() };
+                let mut latency = Latency::new();
                 if let Err(sentence) = read(pipe, &mut checker, &mut latency, &told, &shared) {
                     let mut wrong = shared.wrong.lock().unwrap_or_else(PoisonError::into_inner);
                     wrong.get_or_insert(format!("learner {learner}: {sentence}"));
@@ -119,9 +108,8 @@ impl Reader {
         self.progress.gap.swap(0, Ordering::AcqRel)
     }
 
-    /// Waits for the end of the output, which comes when the learner ends. Returns also the latency in each
-    /// window, if that is measured.
-    pub fn join(self) -> Result<(Sum, Vec<Latency>), String> {
+    /// Waits for the end of the output, which comes when the learner ends.
+    pub fn join(self) -> Result<(Sum, Latency), String> {
         self.thread.join().map_err(|_| "a thread that reads a learner's output has failed".into())
     }
 }
@@ -129,7 +117,7 @@ impl Reader {
 fn read(
     mut pipe: ChildStdout,
     checker: &mut Checker,
-    latency: &mut [Latency],
+    latency: &mut Latency,
     progress: &Progress,
     shared: &Shared,
 ) -> Result<(), String> {
@@ -145,14 +133,9 @@ fn read(
         let mut values = 0;
         let checked = checker.take(&buffer[..length], |stretch| {
             values += stretch.count;
-            if latency.is_empty() {
-                return;
-            }
             shared.times.submitted(stretch.client, stretch.first, stretch.count, |at, count| {
-                for (window, latency) in shared.windows.iter().zip(&mut *latency) {
-                    if window.contains(at) {
-                        latency.record(now.saturating_sub(at), count);
-                    }
+                if shared.window.contains(at) {
+                    latency.record(now.saturating_sub(at), count);
                 }
             });
         });

@@ -27,7 +27,7 @@ struct Sample {
 /// # Errors
 /// A sentence about what went wrong: what was not right, which process ended, what the system did not grant.
 pub fn run(setting: &Setting) -> Result<Vec<Measure>, String> {
-    let ((from, to), whole) = Running::run(setting, 1, drive)?;
+    let ((from, to), whole) = Running::run(setting, drive)?;
     Ok(measures(setting, (&from, &to), &whole))
 }
 
@@ -39,7 +39,7 @@ fn drive(running: &mut Running<'_>) -> Result<(Sample, Sample), String> {
         let start = running.go();
         let after = |seconds| start + clock::nanos(Duration::from_secs_f64(seconds));
         let (warm, end) = (after(seconds * WARM_UP), after(seconds));
-        running.shared.window(0).set(warm, end);
+        running.shared.window.set(warm, end);
         running.sleep_until(warm)?;
         from = sample(running);
         running.sleep_until(end)?;
@@ -49,7 +49,7 @@ fn drive(running: &mut Running<'_>) -> Result<(Sample, Sample), String> {
         }
         return Ok((from, to));
     }
-    running.shared.window(0).set(0, Nanos::MAX);
+    running.shared.window.set(0, Nanos::MAX);
     from.at = running.go();
     running.wait_for_all()?;
     let at = running.readers.iter().map(Reader::at).max().unwrap_or(from.at);
@@ -67,7 +67,7 @@ fn sample(running: &Running<'_>) -> Sample {
 
 /// The numbers of a run, in the order in which they are told.
 fn measures(setting: &Setting, (from, to): (&Sample, &Sample), whole: &Whole) -> Vec<Measure> {
-    let (counts, memory, latency) = (&whole.counts, whole.memory_kib, &whole.latency[0]);
+    let (counts, memory, latency) = (&whole.counts, whole.memory_kib, &whole.latency);
     let printed = from.printed.iter().zip(&to.printed).map(|(from, to)| to - from);
     let values = printed.min().unwrap_or(0) as f64; // the slowest learner counts
     let per_s = values / ((to.at - from.at) as f64 / 1e9);

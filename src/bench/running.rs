@@ -10,7 +10,6 @@ use super::setting::Setting;
 use super::times::Times;
 use crate::engine::clock::Clock;
 use crate::protocol::Nanos;
-use std::process::ChildStdout;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -36,8 +35,8 @@ pub struct Running<'a> {
 
 /// What is known of a run as a whole, at its end.
 pub struct Whole {
-    /// Of each window in which it was measured.
-    pub latency: Vec<Latency>,
+    /// In the window that was measured.
+    pub latency: Latency,
     /// The most memory of a process of each role, KiB, in the order of [`wire::Role::ALL`].
     pub memory_kib: [u64; 4],
     /// Values submitted, opening ones included.
@@ -47,31 +46,25 @@ pub struct Whole {
 
 impl<'a> Running<'a> {
     /// Starts a cluster, lets `drive` do with it what it wants, lets everything come to its end, and checks all
-    /// that was printed. Latency is measured in so many windows, which `drive` opens and closes.
+    /// that was printed. Latency is measured in the window that `drive` sets.
     ///
     /// # Errors
     /// A sentence about what went wrong: what was not right, which process ended, what the system did not
     /// grant.
     pub fn run<T>(
         setting: &'a Setting,
-        windows: usize,
         drive: impl FnOnce(&mut Running<'a>) -> Result<T, String>,
     ) -> Result<(T, Whole), String> {
         let (cluster, pipes) = Cluster::start(setting)?;
-        let mut running = Running::new(setting, windows, cluster, pipes)?;
+        let mut running = Running::new(setting, cluster, pipes)?;
         let driven = running.get_going().and_then(|()| drive(&mut running));
         running.finish(driven)
     }
 
-    fn new(
-        setting: &'a Setting,
-        windows: usize,
-        cluster: Cluster,
-        pipes: Pipes,
-    ) -> Result<Running<'a>, String> {
+    fn new(setting: &'a Setting, cluster: Cluster, pipes: Pipes) -> Result<Running<'a>, String> {
         let clock = Clock::start();
         let times = Arc::new(Times::new(setting.clients, feeder::per_piece(setting.size), setting.rate));
-        let shared = Arc::new(Shared::new(clock, Arc::clone(&times), windows));
+        let shared = Arc::new(Shared::new(clock, Arc::clone(&times)));
         let mut running = Running {
             setting,
             clock,
@@ -81,8 +74,9 @@ impl<'a> Running<'a> {
             shared,
             stop: Arc::default(),
         };
-        for pipe in pipes.learners {
-            running.read(pipe, true)?;
+        for (learner, pipe) in (1..).zip(pipes.learners) {
+            let checker = Checker::new(setting.clients, setting.size);
+            running.readers.push(Reader::start(learner, checker, pipe, &running.shared)?);
         }
         for (client, pipe) in pipes.clients.into_iter().enumerate() {
             let values = (setting.size, setting.values_of(client));
@@ -90,14 +84,6 @@ impl<'a> Running<'a> {
             running.feeders.push(feeder);
         }
         Ok(running)
-    }
-
-    /// Reads what one more learner prints; whether its latency is `measured`, too.
-    pub fn read(&mut self, pipe: ChildStdout, measured: bool) -> Result<(), String> {
-        let learner = self.readers.len() as u16 + 1;
-        let checker = Checker::new(self.setting.clients, self.setting.size);
-        self.readers.push(Reader::start(learner, checker, pipe, &self.shared, measured)?);
-        Ok(())
     }
 
     /// Waits until every learner has printed every client's opening value.
@@ -119,11 +105,11 @@ impl<'a> Running<'a> {
         self.stop();
         drop(self.cluster);
         self.feeders.into_iter().for_each(Feeder::join);
-        let mut latency = self.shared.latencies();
+        let mut latency = Latency::new();
         let mut sums = Vec::new();
         for reader in self.readers {
             let (sum, more) = reader.join()?;
-            latency.iter_mut().zip(&more).for_each(|(latency, more)| latency.add(more));
+            latency.add(&more);
             sums.push(sum);
         }
         let (told, memory_kib, counts) = ended?;

@@ -65,27 +65,21 @@ impl Session {
         settings.first().map_or(Ok(()), |first| self.table(&about(first), &columns))
     }
 
-    /// Measures each of these kinds by a function that makes one run of it; `more` says what that does.
+    /// Measures one kind by a function that makes one run of it; `more` says what that does.
     ///
     /// # Errors
     /// As [`Session::run`].
-    pub fn measure(&self, settings: &[Setting], more: &str, once: Once<'_>) -> Result<(), Stopped> {
-        let mut columns = Vec::new();
-        for setting in settings {
-            columns.push(Column { title: title(setting), summaries: self.kind(setting, once)? });
-        }
-        match settings.first() {
-            Some(first) => self.table(&format!("{}; {more}", shape(first)), &columns),
-            None => Ok(()),
-        }
+    pub fn measure(&self, setting: &Setting, more: &str, once: Once<'_>) -> Result<(), Stopped> {
+        let column = Column { title: title(setting), summaries: self.kind(setting, once)? };
+        self.table(&format!("{}; {more}", shape(setting)), &[column])
     }
 
     /// The table at the end, where one is wanted.
     fn table(&self, about: &str, columns: &[Column]) -> Result<(), Stopped> {
-        match self.json {
-            true => Ok(()),
-            false => print(&format!("{about}; {}\n\n{}", runs(self.runs), table(columns))),
+        if self.json {
+            return Ok(());
         }
+        print(&format!("{about}; {}\n\n{}", runs(self.runs), table(columns)))
     }
 
     /// Only the raw measures.

@@ -205,7 +205,7 @@ impl FailoverArgs {
             ..self.shape.setting()
         };
         let what = format!("{kills} kills of the leader a run");
-        self.shape.session().measure(&[setting], &what, &|setting| failover::run(setting, kills))
+        self.shape.session().measure(&setting, &what, &|setting| failover::run(setting, kills))
     }
 }
 
