@@ -14,6 +14,10 @@ pub const VALUE_MAX: usize = 1 << 20;
 /// each be in the middle of the longest value.
 pub const PARTIAL_MAX: usize = 256 * VALUE_MAX;
 
+/// Ranges of votes from which on an acceptor is sent no more but what it missed: three quarters of what its 2b can
+/// tell of, for what is on the way may make more.
+pub const VOTES_CROWDED: usize = wire::RANGES_MAX * 3 / 4;
+
 /// Client ids, and so sessions: one live session per id. 65,536 × 32 bytes = 2 MiB in each proposer and
 /// learner.
 pub const SESSIONS: usize = 1 << 16;

@@ -24,7 +24,7 @@ pub fn touch(bytes: &mut [u8]) {
         // they hold does not change.
         #[cfg(target_os = "linux")]
         unsafe {
-            libc::madvise(begin as *mut libc::c_void, end - begin, libc::MADV_POPULATE_WRITE);
+            libc::madvise(range.start.with_addr(begin).cast(), end - begin, libc::MADV_POPULATE_WRITE);
         }
     }
 }

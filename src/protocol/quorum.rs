@@ -4,7 +4,7 @@
 //! that nobody else knows to be over [DISC17 §3]. Works on ranges, so a vote for two hundred instances costs
 //! as much as a vote for one.
 
-use crate::limits::ACCEPTORS_MAX;
+use crate::limits::{ACCEPTORS_MAX, VOTES_CROWDED};
 use crate::planted::{Bug, planted};
 use wire::{Ballot, RANGES_MAX, Range};
 use zerocopy::byteorder::big_endian::U64;
@@ -221,7 +221,8 @@ impl Tally {
     /// Whether so many acceptors have nearly as many gaps in their votes as they can tell of that no majority is
     /// left: what more they are sent they would not take.
     pub fn crowded(&self, ballot: Ballot) -> bool {
-        let crowded = self.votes.iter().filter(|votes| votes.ballot == ballot && votes.ranges.len() >= CROWD);
+        let crowded =
+            self.votes.iter().filter(|votes| votes.ballot == ballot && votes.ranges.len() >= VOTES_CROWDED);
         crowded.count() > self.votes.len() - self.majority
     }
 
@@ -230,9 +231,6 @@ impl Tally {
         self.votes.iter().map(|votes| votes.top(ballot)).max().unwrap_or(0)
     }
 }
-
-/// Ranges of votes from which on an acceptor is sent no more but what it missed: what is on the way makes more.
-const CROWD: usize = RANGES_MAX * 3 / 4;
 
 #[cfg(test)]
 mod tests {
@@ -343,10 +341,10 @@ mod tests {
     fn acceptors_are_crowded_when_no_majority_can_tell_of_many_more_gaps() {
         let gaps = |count: u64| (0..count).map(|at| Range::new(2 * at, 2 * at + 1));
         let mut tally = tally();
-        tally.vote(0, (7, 1), B1, gaps(CROWD as u64));
-        tally.vote(1, (7, 1), B1, gaps(CROWD as u64 - 1));
+        tally.vote(0, (7, 1), B1, gaps(VOTES_CROWDED as u64));
+        tally.vote(1, (7, 1), B1, gaps(VOTES_CROWDED as u64 - 1));
         assert!(!tally.crowded(B1), "two of three can");
-        tally.vote(1, (7, 2), B1, gaps(CROWD as u64));
+        tally.vote(1, (7, 2), B1, gaps(VOTES_CROWDED as u64));
         assert!(tally.crowded(B1) && !tally.crowded(B2));
         tally.vote(0, (7, 2), B1, range(0, 500));
         assert!(!tally.crowded(B1), "what was missed has come");

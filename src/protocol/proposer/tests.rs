@@ -336,6 +336,24 @@ fn an_instance_that_a_later_vote_shows_to_be_missed_is_sent_again_before_any_tim
 }
 
 #[test]
+fn nothing_new_is_sent_while_no_majority_of_acceptors_could_tell_of_more_gaps() {
+    let gaps: Vec<(u64, u64)> =
+        (0..crate::limits::VOTES_CROWDED as u64).map(|at| (2 * at + 1, 2 * at + 2)).collect();
+    let mut bench = Bench::leading();
+    for number in 0..3 {
+        bench.submits(number);
+        bench.turn();
+    }
+    bench.says("");
+    bench.votes(1, OWN, &gaps);
+    bench.votes(2, OWN, &gaps);
+    bench.submits(3);
+    assert!(!bench.says("2a").iter().any(|line| line.contains(" i3 ")), "no majority has room");
+    bench.votes(2, OWN, &[(1, 3)]);
+    assert!(bench.says("2a").iter().any(|line| line.contains(" i3 ")), "two of three have");
+}
+
+#[test]
 fn what_nobody_votes_for_is_sent_again_and_again() {
     let mut bench = Bench::leading();
     bench.submits(0);
