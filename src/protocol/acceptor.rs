@@ -26,7 +26,7 @@ use core::net::SocketAddrV4;
 use wire::report::Room;
 use wire::{
     Ballot, Batch, Body, Fetch, Helped, Join, Nack, Packet, Phase1b, Phase2a, Phase2b, RANGES_MAX, Range,
-    RangeRecord, Role, Value, flags,
+    RangeRecord, Role, Value, flags, sequence_field,
 };
 use zerocopy::IntoBytes;
 
@@ -76,6 +76,8 @@ pub struct Acceptor {
     known: u64,
     /// Every instance below is stored and known decided.
     complete: u64,
+    /// One past the sequence number of the latest packet that came from the leader of the promised ballot.
+    heard_until: u64,
     read_until: u64,
     space: u32,
     drops: u32,
@@ -128,6 +130,7 @@ impl Acceptor {
             room: u64::MAX,
             written_until: memory.decided_until,
             sees: true,
+            heard_until: 0,
             read_until: 0,
             space: 0,
             drops: 0,
@@ -333,8 +336,15 @@ impl Acceptor {
             self.fenced = false;
             self.votes.clear();
             self.watermark = 0;
-            self.read_until = 0;
+            (self.heard_until, self.read_until) = (0, 0);
             self.vote_due = true;
+        }
+    }
+
+    /// A packet came from who leads `ballot`, perhaps overtaken by later ones.
+    fn heard(&mut self, ballot: Ballot, packet: &Packet<'_>) {
+        if ballot == self.promised {
+            self.heard_until = self.heard_until.max(packet.header.sequence() + 1);
         }
     }
 
@@ -454,7 +464,7 @@ impl Acceptor {
         let body = Phase2b {
             life: self.life().into(),
             lives: (lives.len() as u16).into(),
-            reserved: [0; 6],
+            heard_until: sequence_field(self.heard_until),
             ballot: self.promised.into(),
             decided_until: self.watermark.into(),
             complete_until: self.complete.into(),
@@ -486,7 +496,7 @@ impl Acceptor {
         self.rejoin.begin(now, self.promised, home);
         self.votes.clear();
         self.jobs.clear();
-        (self.watermark, self.read_until, self.vote_due) = (0, 0, false);
+        (self.watermark, self.heard_until, self.read_until, self.vote_due) = (0, 0, 0, false);
         self.nack_due = None;
         out.set_log(0);
         out.notice(Notice::Blank);
@@ -671,12 +681,17 @@ impl Process for Acceptor {
         }
         match packet.body {
             Body::Phase1a(body) => self.prepare(from, body.ballot.get(), body.from.get(), out),
-            Body::Phase2a(body, batch) => self.accept(from, body.ballot(packet.sender), body, batch, out),
+            Body::Phase2a(body, batch) => {
+                let ballot = body.ballot(packet.sender);
+                self.accept(from, ballot, body, batch, out);
+                self.heard(ballot, packet);
+            }
             Body::Watermark(body) => {
                 if body.ballot.get() < self.promised {
                     self.nack_due = Some((from, body.ballot.get()));
                 }
                 self.learn(body.ballot.get(), body.decided_until.get());
+                self.heard(body.ballot.get(), packet);
                 if body.ballot.get() == self.promised && packet.has(flags::ASK) {
                     self.vote_due = true;
                 }

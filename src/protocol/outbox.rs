@@ -278,6 +278,11 @@ impl Outbox {
         self.log
     }
 
+    /// The sequence number of the next packet.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
     /// Queues a packet: `body` and the pieces of its tail.
     pub fn send<B: FixedBody>(&mut self, to: To, body: &B, tail: &[&[u8]]) {
         self.send_flagged(to, 0, body, tail);

@@ -23,7 +23,7 @@ use super::random::Random;
 use super::ranges::{RangeSet, append, records};
 use super::rto::Rto;
 use super::sessions::{Sessions, Verdict};
-use super::window::Window;
+use super::window::{Sending, Window};
 use super::{Nanos, Process, Setup};
 use crate::limits::{
     ACCEPTORS_MAX, FLOW_INSTANCES, MS, NAGLE_INSTANCES, PIPELINE, PROPOSER_AHEAD, PROPOSER_WINDOW,
@@ -47,12 +47,17 @@ const FLOW: usize = 6;
 
 /// How long a new proposer listens for others before it leads: a round trip on a LAN, generously.
 const SETTLE: Nanos = 50 * MS;
-/// Instances sent again when a timeout passes in vain.
-const RESEND: usize = 32;
-/// An instance that acceptors miss, as their votes show, is sent again after this long at the latest.
+/// When so many packets that left later have come, one that has not is lost (RFC 9002 §6.1.1).
+const LATER: u64 = 3;
+/// Instances sent again when a timeout passes in vain: enough for the votes for them to show all that was lost before,
+/// and one more.
+const PROBE: usize = LATER as usize + 1;
+/// After so many sendings who does not take an instance is not merely unlucky: it may have no space.
+const UNLUCKY: u16 = 4;
+/// Such an instance is sent again after this long at the latest.
 const MISSED_MAX: Nanos = 20 * MS;
-/// How far a retransmission looks beyond the frontier for instances that acceptors missed.
-const MISSED_SCAN: u64 = 256;
+/// Instances that a turn sends again at most.
+const RESEND: usize = 128;
 /// A proposer that lags by no more knows "all" that is decided: the rest is on its way.
 const NEARLY: u64 = 256;
 /// When the watermark is told again while nothing else carries it.
@@ -157,8 +162,10 @@ pub struct Proposer {
     unfit_times: u32,
     /// When there was last progress, or nothing to do.
     progress: Nanos,
-    /// The frontier when the retransmission timer was set.
-    timer_frontier: Option<u64>,
+    /// Since when the retransmission timer runs; progress puts it off.
+    waiting_since: Option<Nanos>,
+    /// Every packet of ours before this sequence number has reached the acceptor, or is lost.
+    heard_until: [u64; ACCEPTORS_MAX],
     fetch_turn: usize,
     /// Batches of instances below were asked for in this page.
     fetched_until: u64,
@@ -222,7 +229,8 @@ impl Proposer {
             unfit_until: 0,
             unfit_times: 0,
             progress: 0,
-            timer_frontier: None,
+            waiting_since: None,
+            heard_until: [0; ACCEPTORS_MAX],
             fetch_turn: 0,
             fetched_until: 0,
             moved: 0,
@@ -328,13 +336,14 @@ impl Proposer {
             return self.tell_over(now, acceptor, from, out);
         }
         let stamp = (packet.sender.incarnation, packet.header.sequence());
-        self.window.tally.vote(acceptor, stamp, ballot, RangeRecord::all(ranges));
+        let news = self.window.tally.vote(acceptor, stamp, ballot, RangeRecord::all(ranges));
         self.window.watermark(ballot, body.decided_until.get());
         self.window.heard(complete_until);
         if self.stage != Stage::Following && ballot == self.ballot {
             self.flow.heard(now, packet.sender, &body.room, out);
         }
-        if self.stage == Stage::Leading && ballot == self.ballot {
+        if self.stage == Stage::Leading && ballot == self.ballot && news {
+            self.heard_until[acceptor] = body.heard_until();
             self.measure(now);
         }
     }
@@ -345,8 +354,8 @@ impl Proposer {
         let top = self.window.tally.top(self.ballot);
         if top > self.measured_until {
             self.measured_until = top;
-            if let Some((sent, 1)) = self.window.sent(top - 1) {
-                self.rto.measured(now.saturating_sub(sent));
+            if let Some(Sending { at, times: 1, .. }) = self.window.sending(top - 1) {
+                self.rto.measured(now.saturating_sub(at));
             }
         }
     }

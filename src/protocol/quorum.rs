@@ -101,6 +101,9 @@ pub fn lives(told: &[U64]) -> impl ExactSizeIterator<Item = u64> + '_ {
     told.iter().map(|life| life.get())
 }
 
+/// Before, between and behind the ranges of a 2b.
+const GAPS_MAX: usize = RANGES_MAX + 1;
+
 /// What one acceptor said in its latest 2b.
 #[derive(Clone, Debug, Default)]
 struct Votes {
@@ -117,7 +120,8 @@ impl Votes {
         if self.ballot != ballot && !planted(Bug::VotesWithoutBallot) {
             return None;
         }
-        self.ranges.iter().copied().find(|range| range.contains(instance))
+        let at = self.ranges.partition_point(|range| range.until <= instance);
+        self.ranges.get(at).copied().filter(|range| range.contains(instance))
     }
 
     fn top(&self, ballot: Ballot) -> u64 {
@@ -210,12 +214,26 @@ impl Tally {
         self.votes.iter().filter(|votes| votes.range_at(ballot, instance).is_some()).count()
     }
 
-    /// Whether some acceptor has voted for a later instance in this ballot, but not for this one: it missed
-    /// it.
-    pub fn missed(&self, ballot: Ballot, instance: u64) -> bool {
-        self.votes
-            .iter()
-            .any(|votes| votes.top(ballot) > instance && votes.range_at(ballot, instance).is_none())
+    /// What an acceptor's vote in this ballot leaves out of these instances, ascending; nothing when its latest vote
+    /// is of another ballot.
+    pub fn left_out(&self, acceptor: usize, ballot: Ballot, of: Range) -> heapless::Vec<Range, GAPS_MAX> {
+        let votes = &self.votes[acceptor];
+        let mut gaps = heapless::Vec::new();
+        if votes.ballot != ballot {
+            return gaps;
+        }
+        let mut first = of.first;
+        for range in votes.ranges.iter().filter(|range| range.until > of.first) {
+            let until = range.first.min(of.until);
+            if first < until {
+                let _ = gaps.push(Range::new(first, until)); // there is room: no more than ranges, and the end
+            }
+            first = range.until;
+        }
+        if first < of.until {
+            let _ = gaps.push(Range::new(first, of.until));
+        }
+        gaps
     }
 
     /// Whether so many acceptors have nearly as many gaps in their votes as they can tell of that no majority is
@@ -351,11 +369,23 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_below_a_vote_was_missed() {
+    fn a_vote_leaves_out_what_lies_before_between_and_behind_its_ranges() {
         let mut tally = tally();
-        tally.vote(0, (7, 1), B1, [Range::new(0, 2), Range::new(4, 6)].into_iter());
-        assert!(tally.missed(B1, 2) && tally.missed(B1, 3));
-        assert!(!tally.missed(B1, 1) && !tally.missed(B1, 5) && !tally.missed(B1, 6) && !tally.missed(B2, 2));
+        let left_out = |tally: &Tally, ballot, first, until| {
+            let gaps = tally.left_out(0, ballot, Range::new(first, until));
+            gaps.iter().map(|gap| (gap.first, gap.until)).collect::<Vec<_>>()
+        };
+        tally.vote(0, (7, 1), B1, [Range::new(2, 4), Range::new(5, 6)].into_iter());
+        assert_eq!(left_out(&tally, B1, 0, 9), [(0, 2), (4, 5), (6, 9)]);
+        assert_eq!(left_out(&tally, B1, 3, 5), [(4, 5)]);
+        assert_eq!(left_out(&tally, B1, 1, 2), [(1, 2)]);
+        assert_eq!(left_out(&tally, B1, 5, 6), []);
+        assert_eq!(left_out(&tally, B1, 8, 8), []);
+        assert_eq!(left_out(&tally, B2, 0, 9), [], "of that ballot it says nothing");
+        let every_other = (0..RANGES_MAX as u64).map(|at| Range::new(2 * at + 1, 2 * at + 2));
+        tally.vote(0, (7, 2), B1, every_other);
+        assert_eq!(left_out(&tally, B1, 0, 1000).len(), GAPS_MAX);
+        tally.vote(0, (7, 3), B1, [Range::new(2, 4), Range::new(5, 6)].into_iter());
         assert_eq!((tally.top(B1), tally.top(B2)), (6, 0));
     }
 }

@@ -10,6 +10,7 @@
 //!    ballot, or
 //! 3. a process that knew it decided said so, with the payload.
 
+use super::Nanos;
 use super::quorum::{Acceptors, Tally};
 use super::ranges::append;
 use wire::{Ballot, Batch, Range};
@@ -21,14 +22,24 @@ struct Slot {
     ballot: Ballot,
     length: u16,
     decided: bool,
-    /// When it was last sent, for whoever sends.
-    sent: u64,
-    /// Times it was sent.
-    sends: u16,
+    /// For whoever sends.
+    sending: Sending,
 }
 
+/// How an instance was sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sending {
+    /// When, last.
+    pub at: Nanos,
+    /// The sequence number of the packet that brought it last.
+    pub sequence: u64,
+    /// How often.
+    pub times: u16,
+}
+
+const NEVER: Sending = Sending { at: 0, sequence: 0, times: 0 };
 const EMPTY: Slot =
-    Slot { instance: u64::MAX, ballot: Ballot::ZERO, length: 0, decided: false, sent: 0, sends: 0 };
+    Slot { instance: u64::MAX, ballot: Ballot::ZERO, length: 0, decided: false, sending: NEVER };
 
 pub struct Window {
     room: usize,
@@ -171,18 +182,19 @@ impl Window {
     pub fn repropose(&mut self, instance: u64, ballot: Ballot) {
         let slot = &mut self.slots[instance as usize & self.mask];
         assert!(slot.instance == instance && slot.ballot <= ballot);
-        (slot.ballot, slot.sent, slot.sends) = (ballot, 0, 0);
+        (slot.ballot, slot.sending) = (ballot, NEVER);
     }
 
-    /// When the instance was last sent and how often.
-    pub fn sent(&self, instance: u64) -> Option<(u64, u16)> {
-        self.slot(instance).map(|slot| (slot.sent, slot.sends))
+    /// How the instance was sent; `None` when its batch is not held.
+    pub fn sending(&self, instance: u64) -> Option<Sending> {
+        self.slot(instance).map(|slot| slot.sending)
     }
 
-    pub fn mark_sent(&mut self, instance: u64, now: u64) {
+    /// The instance leaves now, in the packet of this sequence number.
+    pub fn mark_sent(&mut self, instance: u64, at: Nanos, sequence: u64) {
         let slot = &mut self.slots[instance as usize & self.mask];
         if slot.instance == instance {
-            (slot.sent, slot.sends) = (now, slot.sends.saturating_add(1));
+            slot.sending = Sending { at, sequence, times: slot.sending.times.saturating_add(1) };
         }
     }
 

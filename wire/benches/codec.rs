@@ -86,7 +86,7 @@ fn vote(name: &'static str, ranges: usize) -> Example {
         room: room(),
         life: lives[0],
         lives: (lives.len() as u16).into(),
-        reserved: [0; 6],
+        heard_until: [0; 6],
     };
     Example::new(name, Role::Acceptor, 0, body, [lives.as_bytes(), records.as_bytes()].concat())
 }

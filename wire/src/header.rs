@@ -102,13 +102,18 @@ pub(crate) const TAG_AT: usize = 32;
 
 impl Header {
     pub fn sequence(&self) -> u64 {
-        let s = self.sequence;
-        u64::from_be_bytes([0, 0, s[0], s[1], s[2], s[3], s[4], s[5]])
+        sequence(self.sequence)
     }
 }
 
-/// The lowest 48 bits of a sequence number as they stand in a header.
-pub(crate) fn sequence_field(sequence: u64) -> [u8; 6] {
+/// The number in a field of 48 bits.
+pub(crate) fn sequence(field: [u8; 6]) -> u64 {
+    let s = field;
+    u64::from_be_bytes([0, 0, s[0], s[1], s[2], s[3], s[4], s[5]])
+}
+
+/// The lowest 48 bits of a number, as they stand in a packet.
+pub fn sequence_field(sequence: u64) -> [u8; 6] {
     let b = sequence.to_be_bytes();
     [b[2], b[3], b[4], b[5], b[6], b[7]]
 }

@@ -28,7 +28,7 @@ mod refusal;
 
 pub use ballot::{Ballot, BallotField};
 pub use batch::{Batch, ENTRY_OVERHEAD, Entries, Entry, EntryHeader};
-pub use header::{HEADER_LEN, Header, MAGIC, Role, Sender, VERSION, tag};
+pub use header::{HEADER_LEN, Header, MAGIC, Role, Sender, VERSION, sequence_field, tag};
 pub use kinds::ack::{Ack, AckRecord, BEYOND_BITS, Status};
 pub use kinds::catch_up::{CatchUp, Fetch};
 pub use kinds::heartbeat::Heartbeat;

@@ -30,7 +30,8 @@ impl Hash for Acceptor {
             catch_up: _,
             // What it has yet to hand on:
             jobs: _,
-            // Flow control:
+            // When the leader sends again, and flow control:
+            heard_until: _,
             read_until: _,
             space: _,
             drops: _,

@@ -66,12 +66,23 @@ impl Bench {
         Bench { acceptor, out }
     }
 
-    /// A packet of a proposer comes; its incarnation is its id.
+    /// A packet of a proposer comes, its first one; its incarnation is its id.
     fn hears<B: FixedBody>(&mut self, proposer: u16, flags: u8, body: &B, tail: &[u8]) {
+        self.hears_numbered(0, proposer, flags, body, tail);
+    }
+
+    fn hears_numbered<B: FixedBody>(
+        &mut self,
+        sequence: u64,
+        proposer: u16,
+        flags: u8,
+        body: &B,
+        tail: &[u8],
+    ) {
         let sender = Sender { role: Role::Proposer, id: proposer, incarnation: proposer.into() };
         let mut bytes = [0; 1472];
-        let length =
-            wire::seal(&mut bytes, LAYOUT, sender, Stamp { sequence: 0, log: LOG, flags }, body, &[tail]);
+        let stamp = Stamp { sequence, log: LOG, flags };
+        let length = wire::seal(&mut bytes, LAYOUT, sender, stamp, body, &[tail]);
         let packet = Packet::parse(&bytes[..length]).expect("a test sends what can be read");
         self.acceptor.packet(0, address(proposer), &packet, &mut self.out);
     }
@@ -124,7 +135,7 @@ fn an_acceptor_promises_the_higher_ballot_and_refuses_the_lower() {
     let mut bench = Bench::new();
     bench.prepare(ballot(2, P1), 0);
     let promise = "A1 1b 2.P1 page [0..0) complete<0 top 0 life 9 of 9,8,8: nothing accepted → P1";
-    let vote = format!("A1 2b 2.P1 [] decided<0 complete<0 read<0 {ROOM}");
+    let vote = format!("A1 2b 2.P1 [] decided<0 complete<0 heard<0 read<0 {ROOM}");
     assert_eq!(bench.answers(), [promise, &vote]);
     bench.prepare(ballot(1, P2), 0);
     assert_eq!(bench.answers(), ["A1 nack 1.P2 promised 2.P1 → P2"]);
@@ -205,7 +216,7 @@ fn an_acceptor_accepts_unless_it_promised_a_higher_ballot() {
     assert_eq!(bench.answers(), ["A1 nack 1.P1 promised 2.P2 → P1"]);
     assert_eq!(bench.accepted(0), None);
     bench.propose(ballot(2, P2), 0, 0, "equal");
-    assert_eq!(bench.answers(), [format!("A1 2b 2.P2 [0..1) decided<0 complete<0 read<1 {ROOM}")]);
+    assert_eq!(bench.answers(), [format!("A1 2b 2.P2 [0..1) decided<0 complete<0 heard<1 read<1 {ROOM}")]);
     bench.propose(ballot(3, P1), 0, 0, "higher");
     assert_eq!(bench.acceptor.promised(), ballot(3, P1), "to accept is to promise");
     assert_eq!(bench.accepted(0), Some((ballot(3, P1), false, batch("higher"))));
@@ -219,8 +230,35 @@ fn the_votes_of_a_turn_leave_in_one_packet_as_ranges() {
     }
     assert_eq!(
         bench.answers(),
-        [format!("A1 2b 1.P1 [0..3) [5..7) [9..10) decided<0 complete<0 read<10 {ROOM}")]
+        [format!("A1 2b 1.P1 [0..3) [5..7) [9..10) decided<0 complete<0 heard<1 read<10 {ROOM}")]
     );
+}
+
+#[test]
+fn a_vote_tells_how_far_the_leader_of_its_ballot_was_heard() {
+    let mut bench = Bench::new();
+    let heard = |bench: &mut Bench| {
+        let vote = bench.answers().into_iter().find(|line| line.contains(" 2b ")).expect("it votes");
+        vote.split_once("heard<").and_then(|(_, after)| after.split(' ').next()).unwrap().to_owned()
+    };
+    let propose = |bench: &mut Bench, sequence, ballot: Ballot, instance| {
+        let body = Phase2a::new(instance, 0, ballot.round());
+        bench.hears_numbered(sequence, ballot.proposer(), 0, &body, &batch("a"));
+    };
+    propose(&mut bench, 41, ballot(1, P1), 0);
+    assert_eq!(heard(&mut bench), "42");
+    propose(&mut bench, 40, ballot(1, P1), 1);
+    assert_eq!(heard(&mut bench), "42", "one that was overtaken");
+    let body = Watermark { ballot: ballot(1, P1).into(), decided_until: 0.into(), proposed_until: 2.into() };
+    bench.hears_numbered(50, P1, flags::ASK, &body, &[]);
+    assert_eq!(heard(&mut bench), "51");
+    propose(&mut bench, 7, ballot(2, P2), 0);
+    assert_eq!(heard(&mut bench), "8", "of another leader");
+    propose(&mut bench, 60, ballot(1, P1), 2);
+    bench.hears(P2, 0, &Hello { answered: 0.into() }, &[]);
+    bench.watermark(ballot(2, P2), 1);
+    propose(&mut bench, 8, ballot(2, P2), 3);
+    assert_eq!(heard(&mut bench), "9", "a deposed one does not count");
 }
 
 #[test]
@@ -229,9 +267,9 @@ fn votes_are_told_again_until_they_are_known_decided_so_that_a_lost_2b_does_no_h
     bench.propose(ballot(1, P1), 0, 0, "x");
     bench.answers();
     bench.propose(ballot(1, P1), 1, 0, "x");
-    assert_eq!(bench.answers(), [format!("A1 2b 1.P1 [0..2) decided<0 complete<0 read<2 {ROOM}")]);
+    assert_eq!(bench.answers(), [format!("A1 2b 1.P1 [0..2) decided<0 complete<0 heard<1 read<2 {ROOM}")]);
     bench.propose(ballot(1, P1), 2, 1, "x");
-    assert_eq!(bench.answers(), [format!("A1 2b 1.P1 [1..3) decided<1 complete<1 read<3 {ROOM}")]);
+    assert_eq!(bench.answers(), [format!("A1 2b 1.P1 [1..3) decided<1 complete<1 heard<1 read<3 {ROOM}")]);
 }
 
 #[test]
@@ -241,7 +279,7 @@ fn votes_in_one_2b_all_belong_to_its_ballot() {
         bench.propose(ballot(1, P1), instance, 0, "x");
     }
     bench.propose(ballot(2, P2), 2, 0, "x");
-    assert_eq!(bench.answers(), [format!("A1 2b 2.P2 [2..3) decided<0 complete<0 read<3 {ROOM}")]);
+    assert_eq!(bench.answers(), [format!("A1 2b 2.P2 [2..3) decided<0 complete<0 heard<1 read<3 {ROOM}")]);
 }
 
 #[test]
@@ -251,7 +289,7 @@ fn a_watermark_of_the_promised_ballot_decides_what_was_accepted_in_it() {
         bench.propose(ballot(1, P1), instance, 0, "x");
     }
     bench.watermark(ballot(1, P1), 4);
-    assert_eq!(bench.answers()[0], format!("A1 2b 1.P1 [] decided<4 complete<2 read<4 {ROOM}"));
+    assert_eq!(bench.answers()[0], format!("A1 2b 1.P1 [] decided<4 complete<2 heard<1 read<4 {ROOM}"));
     assert!(bench.acceptor.store().decided(3) && bench.accepted(2).is_none());
 }
 
@@ -307,7 +345,7 @@ fn a_repaired_decision_is_kept_and_is_no_vote() {
     assert_eq!(bench.accepted(0), Some((ballot(2, P2), true, batch("decided"))));
     bench.watermark(ballot(3, P1), 0);
     bench.hears(P1, flags::ASK, &Hello { answered: 0.into() }, &[]);
-    assert_eq!(bench.answers()[0], format!("A1 2b 3.P1 [] decided<0 complete<1 read<0 {ROOM}"));
+    assert_eq!(bench.answers()[0], format!("A1 2b 3.P1 [] decided<0 complete<1 heard<1 read<0 {ROOM}"));
 }
 
 #[test]

@@ -154,7 +154,8 @@ impl Proposer {
         self.measured_until = frontier;
         self.stage = Stage::Leading;
         self.progress = now;
-        self.timer_frontier = None;
+        self.waiting_since = None;
+        self.heard_until.fill(0);
         self.flow.begin(frontier);
         out.disarm(RETRANSMIT);
     }

@@ -29,7 +29,7 @@ impl Proposer {
     pub(super) fn send_2a(&mut self, now: Nanos, instance: u64, out: &mut Outbox) -> usize {
         let decided_until = self.decided_until();
         self.told = (decided_until, 0);
-        self.window.mark_sent(instance, now);
+        self.window.mark_sent(instance, now, out.sequence());
         let bytes = self.window.bytes(instance).expect("what is proposed is held");
         let length = HEADER_LEN + size_of::<Phase2a>() + bytes.len();
         out.send(
@@ -110,35 +110,51 @@ impl Proposer {
         }
     }
 
-    /// Sends again at once what an acceptor must have missed: it voted for a later instance, not for this
-    /// one.
+    /// Sends again at once what was lost on the way to an acceptor: its vote leaves the instance out, though it has
+    /// heard packets that left later. Loss is told by the order of packets and not by the time that has passed, which
+    /// a long queue stretches (RFC 9002 §6.1.1).
     pub(super) fn send_missed(&mut self, now: Nanos, out: &mut Outbox) {
-        let frontier = self.window.frontier();
-        let top = self.window.tally.top(self.ballot).min(self.sent_until).min(frontier + MISSED_SCAN);
-        let patience = self.rto.round_trip() * 3 / 2;
-        for instance in frontier..top {
-            // Who does not take it however often it is sent, for want of space, is asked ever more rarely.
-            let late = self.window.sent(instance).is_some_and(|(at, sends)| {
-                let doublings = sends.saturating_sub(1).min(8);
-                now.saturating_sub(at) > (patience << doublings).min(MISSED_MAX.max(patience))
-            });
-            if late
-                && self.window.tally.missed(self.ballot, instance)
-                && self.window.tally.count(self.ballot, instance) < self.acceptors.majority()
-            {
+        let mut left = RESEND;
+        let undecided = Range::new(self.window.frontier(), self.sent_until.max(self.window.frontier()));
+        for acceptor in 0..self.acceptors.len() {
+            let left_out = self.window.tally.left_out(acceptor, self.ballot, undecided);
+            for instance in left_out.iter().flat_map(|range| range.first..range.until) {
+                let sending = self.window.sending(instance).expect("what was sent is held");
+                let lost = sending.sequence + LATER < self.heard_until[acceptor];
+                if !lost && sending.times == 1 {
+                    break; // all that comes after it was sent later
+                }
+                if !lost || !self.is_due(now, sending) || self.chosen(instance) {
+                    continue;
+                }
+                if left == 0 || out.room() == 0 {
+                    return; // the next votes show the rest
+                }
+                left -= 1;
                 out.repeats += 1;
                 self.send_2a(now, instance, out);
             }
         }
     }
 
+    /// Who does not take an instance however often it is sent, for want of space, is asked ever more rarely.
+    fn is_due(&self, now: Nanos, sending: Sending) -> bool {
+        let doublings = sending.times.saturating_sub(UNLUCKY).min(8);
+        let wait = (self.rto.round_trip() << doublings).min(MISSED_MAX);
+        sending.times < UNLUCKY || now.saturating_sub(sending.at) > wait
+    }
+
+    fn chosen(&self, instance: u64) -> bool {
+        self.window.tally.count(self.ballot, instance) >= self.acceptors.majority()
+    }
+
     pub(super) fn set_timers(&mut self, now: Nanos, out: &mut Outbox) {
         let frontier = self.window.frontier();
         if self.sent_until == frontier {
-            self.timer_frontier = None;
+            self.waiting_since = None;
             out.disarm(RETRANSMIT);
-        } else if self.timer_frontier.is_none() {
-            self.timer_frontier = Some(frontier);
+        } else if self.waiting_since.is_none() {
+            self.waiting_since = Some(now);
             out.arm(RETRANSMIT, now + self.rto.timeout());
         }
         if self.told.0 < self.decided_until() {
@@ -168,22 +184,23 @@ impl Proposer {
                 out.arm(RETRANSMIT, now + self.rto.timeout());
             }
             Stage::Leading => {
-                let frontier = self.window.frontier();
-                if self.timer_frontier.take().is_some_and(|then| then < frontier) {
-                    self.rto.progress();
-                    return; // set again by the turn
+                let Some(since) = self.waiting_since.map(|since| since.max(self.progress)) else { return };
+                let due = since + self.rto.timeout();
+                if now < due {
+                    self.waiting_since = Some(since);
+                    out.arm(RETRANSMIT, due);
+                    return;
                 }
+                self.waiting_since = None; // set again by the turn
                 self.rto.expired();
-                let majority = self.acceptors.majority();
-                let mut left = RESEND;
-                for instance in frontier..self.sent_until.min(frontier + MISSED_SCAN) {
-                    if left > 0 && self.window.tally.count(self.ballot, instance) < majority {
-                        left -= 1;
-                        out.repeats += 1;
-                        self.send_2a(now, instance, out);
-                    }
+                let waits =
+                    (self.window.frontier()..self.sent_until).filter(|instance| !self.chosen(*instance));
+                let probe: heapless::Vec<u64, PROBE> = waits.take(PROBE).collect();
+                for instance in &probe {
+                    out.repeats += 1;
+                    self.send_2a(now, *instance, out);
                 }
-                if left == RESEND {
+                if probe.is_empty() {
                     self.watermark(To::Group(Role::Acceptor), flags::ASK, out);
                 }
             }

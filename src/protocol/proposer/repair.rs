@@ -60,16 +60,18 @@ impl Proposer {
                 // What a learner misses others may miss as well: all of them listen to their group. Who is
                 // far behind is served alone.
                 let shared = packet.sender.role == Role::Learner && decided_until - instance < NEARLY;
-                let recently = self.window.sent(instance).is_some_and(|(at, _)| now.saturating_sub(at) < MS);
+                let recently =
+                    self.window.sending(instance).is_some_and(|last| now.saturating_sub(last.at) < MS);
                 if self.repairs >= REPAIR_BURST || out.room() < 128 || shared && recently {
                     continue;
                 }
+                let sequence = out.sequence();
                 let body = Value { instance: instance.into(), ballot: ballot.into() };
                 let to = if shared { To::Group(Role::Learner) } else { To::Peer(from) };
                 out.send_flagged(to, flags::DECIDED, &body, &[bytes]);
                 self.repairs += 1;
                 out.repeats += 1;
-                self.window.mark_sent(instance, now);
+                self.window.mark_sent(instance, now, sequence);
             }
         }
         if let Some(first) = elsewhere.ranges().first() {

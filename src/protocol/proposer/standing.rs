@@ -59,7 +59,7 @@ impl Proposer {
 
     pub(super) fn follow(&mut self, now: Nanos, out: &mut Outbox) {
         self.stage = Stage::Following;
-        (self.open, self.announced, self.timer_frontier) = (false, false, None);
+        (self.open, self.announced, self.waiting_since) = (false, false, None);
         self.intake.clear();
         self.progress = now;
         // Two that depose each other again and again give each other more time each time.

@@ -98,12 +98,18 @@ impl Bench {
     }
 
     fn votes(&mut self, id: u16, ballot: Ballot, ranges: &[(u64, u64)]) {
+        self.votes_having_heard(0, id, ballot, ranges);
+    }
+
+    /// A vote of one that has heard every packet of ours below this sequence number, or lost it.
+    fn votes_having_heard(&mut self, heard_until: u64, id: u16, ballot: Ballot, ranges: &[(u64, u64)]) {
         let room = Room { read_until: 0.into(), space: 212_992.into(), drops: 0.into() };
         let body = Phase2b {
             ballot: ballot.into(),
             decided_until: 0.into(),
             complete_until: 0.into(),
             room,
+            heard_until: wire::sequence_field(heard_until),
             ..Phase2b::new_zeroed()
         };
         let ranges: Vec<RangeRecord> =
@@ -320,19 +326,64 @@ fn the_last_decision_is_told_when_nothing_else_carries_it() {
     assert_eq!(told[..3], ["P1 watermark 1.P1 decided<1 proposed<1 → acceptors"; 3], "{told:?}");
 }
 
-#[test]
-fn an_instance_that_a_later_vote_shows_to_be_missed_is_sent_again_before_any_timeout() {
+/// One that leads and has proposed instances 0 to 2, with the sequence number of each.
+fn with_three_proposed() -> (Bench, [u64; 3]) {
     let mut bench = Bench::leading();
-    for number in 0..3 {
+    let sequences = [0, 1, 2].map(|number| {
+        let sequence = bench.out.sequence();
         bench.submits(number);
         bench.turn();
-    }
+        sequence
+    });
     assert_eq!(bench.says("2a").len(), 3);
-    bench.now += MS;
-    bench.votes(1, OWN, &[(0, 1)]);
-    bench.now += 3 * MS;
-    bench.votes(1, OWN, &[(0, 1), (2, 3)]);
-    assert_eq!(bench.says("2a"), ["P1 2a 1.P1 i1 decided<0: C1#1 6 B → acceptors"]);
+    (bench, sequences)
+}
+
+#[test]
+fn what_a_vote_leaves_out_though_later_packets_were_heard_is_sent_again_at_once() {
+    let (mut bench, [_, second, _]) = with_three_proposed();
+    bench.votes_having_heard(second + LATER, 1, OWN, &[(0, 1), (2, 3)]);
+    assert!(bench.says("2a").is_empty(), "so many may have overtaken it");
+    bench.votes_having_heard(second + 1 + LATER, 1, OWN, &[(0, 1), (2, 3)]);
+    let again = ["P1 2a 1.P1 i1 decided<0: C1#1 6 B → acceptors"];
+    assert_eq!(bench.says("2a"), again);
+    bench.votes_having_heard(second + 1 + LATER, 2, OWN, &[(0, 1), (2, 3)]);
+    assert!(bench.says("2a").iter().all(|line| !line.contains(" i1 ")), "that one is on its way");
+}
+
+#[test]
+fn what_was_lost_behind_all_that_is_voted_for_is_sent_again_once_anything_later_is_heard() {
+    let (mut bench, _) = with_three_proposed();
+    let later = bench.out.sequence() + LATER;
+    bench.votes_having_heard(later, 1, OWN, &[(0, 1)]);
+    let again = bench.says("2a");
+    assert!(again.len() == 2 && again[0].contains(" i1 ") && again[1].contains(" i2 "), "{again:?}");
+}
+
+#[test]
+fn what_a_majority_voted_for_is_not_sent_again_for_the_third() {
+    let (mut bench, _) = with_three_proposed();
+    let later = bench.out.sequence() + LATER;
+    bench.votes_having_heard(later, 1, OWN, &[(1, 3)]);
+    bench.votes_having_heard(later, 2, OWN, &[(1, 3)]);
+    bench.votes_having_heard(later, 3, OWN, &[(2, 3)]);
+    let again = bench.says("2a");
+    assert!(again.len() == 1 && again[0].contains(" i0 "), "{again:?}");
+}
+
+#[test]
+fn who_never_takes_an_instance_is_asked_ever_more_rarely() {
+    let (mut bench, _) = with_three_proposed();
+    for _ in 0..10_000 {
+        bench.now += MS / 100;
+        bench.submits(0); // what answers it goes to others, and counts
+        bench.turn();
+        let heard = bench.out.sequence();
+        bench.votes_having_heard(heard, 1, OWN, &[(0, 1), (2, 3)]);
+        bench.turn();
+    }
+    let again = bench.says("2a").iter().filter(|line| line.contains(" i1 ")).count();
+    assert!((8..100).contains(&again), "{again} times in 10,000 votes");
 }
 
 #[test]

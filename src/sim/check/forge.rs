@@ -3,7 +3,6 @@
 use super::{Checked, Checker, Speaker};
 use crate::sim::failure::{Failure, Rule};
 use crate::sim::stream::Stream;
-use wire::report::Room;
 use wire::{
     Ballot, EntryHeader, FixedBody, Layout, Packet, Phase1b, Phase2a, Phase2b, Range, RangeRecord, Role, Run,
     Sender, Stamp,
@@ -72,10 +71,9 @@ pub fn vote_of(
         ballot: ballot.into(),
         decided_until: decided_until.into(),
         complete_until: 0.into(),
-        room: Room::new_zeroed(),
         life: life.into(),
         lives: (lives.len() as u16).into(),
-        reserved: [0; 6],
+        ..Phase2b::new_zeroed()
     };
     let lives: Vec<U64> = lives.iter().map(|life| U64::new(*life)).collect();
     packet(sender, 0, &body, &[lives.as_bytes(), records.as_bytes()])

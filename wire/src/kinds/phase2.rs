@@ -3,6 +3,7 @@
 use super::phase1::{Life, print_lives};
 use super::report::Room;
 use super::{body, demand, fixed, lives, records};
+use crate::header::{sequence, sequence_field};
 use crate::ranges::{INSTANCES, ascend, print};
 use crate::{Ballot, BallotField, Batch, Range, RangeRecord, Refusal, Sender};
 use core::fmt;
@@ -46,7 +47,9 @@ pub struct Phase2b {
     pub life: U64,
     /// How many lives follow.
     pub lives: U16,
-    pub reserved: [u8; 6],
+    /// One past the sequence number of the latest packet that came from that ballot's leader, 48 bits; 0 when none
+    /// has. What the leader sent before it and the ranges leave out was lost on the way (RFC 9002 §6.1.1).
+    pub heard_until: [u8; 6],
 }
 
 body!(Phase2b = 64 bytes);
@@ -59,15 +62,13 @@ impl Phase2a {
         Phase2a {
             instance: instance.into(),
             decided_until: decided_until.into(),
-            round: crate::header::sequence_field(round),
+            round: sequence_field(round),
             reserved: 0.into(),
         }
     }
 
     pub fn ballot(&self, sender: Sender) -> Ballot {
-        let r = self.round;
-        let round = u64::from_be_bytes([0, 0, r[0], r[1], r[2], r[3], r[4], r[5]]);
-        Ballot::new(round, sender.id, sender.incarnation)
+        Ballot::new(sequence(self.round), sender.id, sender.incarnation)
     }
 
     pub(crate) fn parse(bytes: &[u8]) -> Result<(&Phase2a, Batch<'_>), Refusal> {
@@ -85,10 +86,13 @@ impl Phase2a {
 }
 
 impl Phase2b {
+    pub fn heard_until(&self) -> u64 {
+        sequence(self.heard_until)
+    }
+
     #[allow(clippy::type_complexity)] // the three parts of the packet
     pub(crate) fn parse(bytes: &[u8]) -> Result<(&Phase2b, &[U64], &[RangeRecord]), Refusal> {
         let (body, tail) = fixed::<Phase2b>(bytes, "2b")?;
-        demand(body.reserved == [0; 6], "reserved bits of a 2b")?;
         let (lives, tail) = lives(tail, body.lives.get(), "2b")?;
         let ranges = records::<RangeRecord>(tail, "2b")?;
         demand(ascend(ranges), "ranges that do not ascend")?;
@@ -104,7 +108,8 @@ impl Phase2b {
     ) -> fmt::Result {
         write!(f, " {} ", self.ballot.get())?;
         print(f, ranges)?;
-        write!(f, " decided<{} complete<{} {}", self.decided_until, self.complete_until, self.room)?;
+        write!(f, " decided<{} complete<{}", self.decided_until, self.complete_until)?;
+        write!(f, " heard<{} {}", self.heard_until(), self.room)?;
         write!(f, " life {}", Life(self.life.get()))?;
         print_lives(f, lives)
     }

@@ -126,7 +126,7 @@ fn votes(ballot: Ballot, lives: u16) -> Phase2b {
         room: room(),
         life: 0xB2.into(),
         lives: lives.into(),
-        reserved: [0; 6],
+        heard_until: sequence_field(258),
     }
 }
 

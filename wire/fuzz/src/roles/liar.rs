@@ -551,7 +551,7 @@ impl Liar {
             room: self.room(read_until, input),
             life: acceptor.incarnation.into(),
             lives: (lives.len() as u16).into(),
-            reserved: [0; 6],
+            heard_until: wire::sequence_field(input.u16().into()),
         };
         self.seal(acceptor, 0, &body, &[lives.as_bytes(), ranges], input)
     }
