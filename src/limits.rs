@@ -39,8 +39,9 @@ pub const PROPOSER_AHEAD: u64 = 2 * PIPELINE;
 /// Instances that a learner keeps before its frontier: 4,096 × 1,400 bytes = 5.7 MB (a power of two).
 pub const LEARNER_WINDOW: usize = 4096;
 
-/// Packets that a client keeps until they are decided: 512 × 1,400 bytes = 0.7 MB.
-pub const CLIENT_WINDOW: usize = 512;
+/// Packets that a client keeps until they are decided: 1,024 × 1,400 bytes = 1.4 MB. Half of it leaves a durable cluster
+/// waiting: what is on its way while three logs are synced is a millisecond or two.
+pub const CLIENT_WINDOW: usize = 1024;
 
 /// Clients that a leader serves at once; another takes the place of the one unheard for longest.
 pub const INTAKE_MAX: usize = 1024;
