@@ -81,16 +81,10 @@ impl Sessions {
         }
         session.next += 1;
         let before = session.partial as usize;
-        let (first, after) = match memchr::memchr(b'\n', entry.bytes) {
-            None => (before + entry.bytes.len(), before + entry.bytes.len()),
-            Some(at) => {
-                // A newline was found, so the search from behind finds one.
-                let last = memchr::memrchr(b'\n', entry.bytes).map_or(at, |last| last);
-                (before + at, entry.bytes.len() - last - 1)
-            }
-        };
+        let end = memchr::memrchr(b'\n', entry.bytes);
+        let after = end.map_or(before + entry.bytes.len(), |end| entry.bytes.len() - end - 1);
         self.partial -= before;
-        if first > VALUE_MAX || self.partial + after > PARTIAL_MAX {
+        if is_too_long(before, entry.bytes) || self.partial + after > PARTIAL_MAX {
             (session.ended, session.partial) = (true, 0);
             return Verdict::Breaks;
         }
@@ -98,6 +92,13 @@ impl Sessions {
         session.partial = after as u32;
         Verdict::Deliver { fresh }
     }
+}
+
+/// Whether the value that so many bytes came of before, and goes on here, is too long.
+fn is_too_long(before: usize, bytes: &[u8]) -> bool {
+    // Hardly ever is it worth a look where the value ends.
+    before + bytes.len() > VALUE_MAX
+        && before + memchr::memchr(b'\n', bytes).unwrap_or(bytes.len()) > VALUE_MAX
 }
 
 #[cfg(test)]
