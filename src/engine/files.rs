@@ -8,12 +8,12 @@
 //! ```
 
 use super::spare::{Spare, path};
+use super::uncached::Uncached;
 use crate::journal::{Medium, Source};
 use rustix::fs::{Advice, FlockOperation, fadvise, flock};
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, Write};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -25,7 +25,7 @@ pub struct Files {
     /// Segments that exist with the right length.
     there: BTreeSet<u64>,
     /// The segment that is written to.
-    open: Option<(u64, File)>,
+    open: Option<(u64, Uncached)>,
     spare: Spare,
     aside: Option<PathBuf>,
     /// Held as long as it is open.
@@ -65,12 +65,17 @@ impl Files {
         self.aside.as_deref()
     }
 
-    fn file(&mut self, segment: u64) -> io::Result<&File> {
+    fn file(&mut self, segment: u64) -> io::Result<&mut Uncached> {
+        let writable = || writable(&path(&self.directory, segment));
         let open = match self.open.take() {
             Some(open) if open.0 == segment => open,
-            _ => (segment, writable(&path(&self.directory, segment))?),
+            Some((_, mut uncached)) => {
+                uncached.replace(writable()?);
+                (segment, uncached)
+            }
+            None => (segment, Uncached::new(writable()?)),
         };
-        Ok(&self.open.insert(open).1)
+        Ok(&mut self.open.insert(open).1)
     }
 
     fn sync_directory(&self) -> io::Result<()> {

@@ -14,3 +14,4 @@ pub mod sockets;
 pub mod spare;
 pub mod stats;
 pub mod storage;
+mod uncached;
