@@ -5,6 +5,7 @@
 //! over: 64 KiB and an `fdatasync` take 100 µs instead of 170.
 
 use super::uncached::Uncached;
+use crate::journal::aligned::Aligned;
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::Errno;
 use std::fs::{self, File};
@@ -204,7 +205,8 @@ fn fill(path: &Path, length: u64, stopped: &dyn Fn() -> bool) -> io::Result<()> 
         result => result?,
     }
     let mut uncached = Uncached::new(file);
-    let zeros = vec![0; CHUNK];
+    let mut zeros = Aligned::default();
+    zeros.resize(CHUNK, 0);
     let mut at = 0;
     while at < length {
         if stopped() {

@@ -4,24 +4,17 @@
 //! copy for every 4 KiB, twice with the zeros of a new segment, and a frame that ends within a page would have that
 //! whole page written again with the next one: past the cache, no durable byte is.
 
+use crate::journal::aligned::{ALIGNMENT, Aligned};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
-
-/// As aligned in memory as any device wants it.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C, align(4096))]
-struct Block([u8; BLOCK]);
-
-const BLOCK: usize = 4096;
 
 #[derive(Debug)]
 pub struct Uncached {
     file: File,
-    /// What is written is copied here first, for the sake of its alignment.
-    blocks: Vec<Block>,
+    /// Where to copy what does not lie as the disk wants it.
+    copy: Aligned,
     /// Whether the file system takes part.
     direct: bool,
 }
@@ -30,7 +23,7 @@ impl Uncached {
     /// Of a file that is open for writing.
     pub fn new(file: File) -> Uncached {
         let direct = set_direct(&file, true).is_ok(); // else by way of the cache, as ever
-        Uncached { file, blocks: Vec::new(), direct }
+        Uncached { file, copy: Aligned::default(), direct }
     }
 
     /// The file goes on as another one.
@@ -47,12 +40,13 @@ impl Uncached {
         if !self.direct {
             return self.file.write_all_at(bytes, offset);
         }
-        let count = bytes.len().div_ceil(BLOCK);
-        if self.blocks.len() < count {
-            self.blocks.resize(count, Block([0; BLOCK]));
-        }
-        let aligned = &mut self.blocks.as_mut_bytes()[..bytes.len()];
-        aligned.copy_from_slice(bytes);
+        let aligned = if bytes.as_ptr().addr().is_multiple_of(ALIGNMENT) {
+            bytes
+        } else {
+            self.copy.truncate(0);
+            self.copy.extend_from_slice(bytes);
+            &self.copy
+        };
         match self.file.write_all_at(aligned, offset) {
             // It wants larger sectors than ours. It says so before it writes anything.
             Err(error) if error.kind() == ErrorKind::InvalidInput => {

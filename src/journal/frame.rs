@@ -1,6 +1,7 @@
 //! A frame: the records of one turn.
 
 use super::SECTOR;
+use super::aligned::Aligned;
 use super::record::{DECIDED, Kind, Record, RecordHeader, Standing, padded, parse};
 use crate::planted::{Bug, planted};
 use twox_hash::XxHash3_64;
@@ -58,7 +59,7 @@ pub struct Condition {
 #[derive(Clone, Debug)]
 pub struct Frame {
     /// Room for the header, then the records with their checks not filled in yet.
-    bytes: Vec<u8>,
+    bytes: Aligned,
     records: u32,
     wanted: bool,
 }
@@ -75,7 +76,7 @@ impl Default for Frame {
 impl Frame {
     /// With room for so many bytes before it must grow.
     pub fn with_capacity(capacity: usize) -> Frame {
-        let mut bytes = Vec::with_capacity(capacity.max(SECTOR));
+        let mut bytes = Aligned::with_capacity(capacity);
         bytes.resize(FRAME_LEN, 0);
         Frame { bytes, records: 0, wanted: false }
     }

@@ -27,6 +27,7 @@
 //! of the same space left behind never fits. A record's header is checked apart from its body: when only the
 //! body is damaged, it is still known which instance was accepted in which ballot [FAST18 §3.3].
 
+pub mod aligned;
 mod append;
 pub mod frame;
 pub mod medium;
