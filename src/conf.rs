@@ -40,7 +40,7 @@ use std::time::Duration;
 
 pub use diagnostics::Diagnostics;
 use key::{Key, Written};
-pub use value::{duration_text, heartbeat, suspect};
+pub use value::{duration_text, heartbeat, rate, suspect};
 
 pub use crate::limits::ACCEPTORS_MAX;
 

@@ -80,3 +80,22 @@ fn a_bench_of_failover_kills_the_leader_and_tells_of_each_gap() {
         assert!((0.0..=2.0).contains(&number("returns")) && number("values") > 0.0, "{line}");
     }
 }
+
+#[test]
+fn a_bench_of_catching_up_starts_a_learner_again_that_comes_level() {
+    let lines = bench(&["catch-up", "--behind", "4000", "--rate", "10000", "--runs", "1", "--json"]);
+    assert_eq!(lines.len(), 2, "a run and a summary: {lines:?}");
+    for line in &lines {
+        let number = |key: &str| number(line, key);
+        assert!(number("behind_values") >= 4000.0 && number("values") > 4000.0, "{line}");
+        assert!(number("catch_up_ms") > 0.0 && number("left_values") >= 0.0, "{line}");
+        assert!(number("catch_up_requests") > 0.0, "{line}");
+        let ratio = number("catch_up_values_per_s") / number("live_values_per_s");
+        assert!((number("catch_up_to_live") / ratio - 1.0).abs() < 1e-6, "{line}");
+        let cost = (1.0 - number("live_values_per_s") / number("live_before_values_per_s")) * 100.0;
+        assert!((number("live_cost_percent") - cost).abs() < 1e-6, "{line}");
+        for when in ["latency", "latency_before"] {
+            assert!(number(&format!("{when}_p50_us")) <= number(&format!("{when}_p99_us")), "{line}");
+        }
+    }
+}

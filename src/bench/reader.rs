@@ -9,7 +9,7 @@ use crate::protocol::Nanos;
 use std::io::Read;
 use std::process::ChildStdout;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 /// Bytes of one read.
@@ -19,22 +19,24 @@ const READ: usize = 256 << 10;
 pub struct Shared {
     pub clock: Clock,
     pub times: Arc<Times>,
-    /// In which latency is measured; nothing is before it is set.
-    pub window: Window,
     wrong: Mutex<Option<String>>,
 }
 
-/// Latency is measured of values submitted from one moment on to another.
+/// Latency is measured of values submitted from one moment on to another; of none before that is set.
 #[derive(Default)]
-pub struct Window {
+struct Window {
     from: AtomicU64,
     until: AtomicU64,
 }
 
 impl Window {
-    pub fn set(&self, from: Nanos, until: Nanos) {
+    fn set(&self, from: Nanos, until: Nanos) {
         self.from.store(from, Ordering::Relaxed);
         self.until.store(until, Ordering::Relaxed);
+    }
+
+    fn is_set(&self) -> bool {
+        self.until.load(Ordering::Relaxed) > 0
     }
 
     fn contains(&self, at: Nanos) -> bool {
@@ -44,7 +46,7 @@ impl Window {
 
 impl Shared {
     pub fn new(clock: Clock, times: Arc<Times>) -> Shared {
-        Shared { clock, times, window: Window::default(), wrong: Mutex::new(None) }
+        Shared { clock, times, wrong: Mutex::new(None) }
     }
 
     /// # Errors
@@ -58,7 +60,7 @@ impl Shared {
 /// The bench's end of a reader.
 pub struct Reader {
     progress: Arc<Progress>,
-    thread: JoinHandle<(Sum, Latency)>,
+    thread: JoinHandle<Sum>,
 }
 
 #[derive(Default)]
@@ -67,6 +69,15 @@ struct Progress {
     at: AtomicU64,
     /// The longest time between two outputs since somebody asked.
     gap: AtomicU64,
+    window: Window,
+    /// Measured since somebody took it.
+    latency: Mutex<Latency>,
+}
+
+impl Progress {
+    fn latency(&self) -> MutexGuard<'_, Latency> {
+        self.latency.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Reader {
@@ -82,12 +93,11 @@ impl Reader {
         let thread = std::thread::Builder::new()
             .name(format!("reader {learner}"))
             .spawn(move || {
-                let mut latency = Latency::new();
-                if let Err(sentence) = read(pipe, &mut checker, &mut latency, &told, &shared) {
+                if let Err(sentence) = read(pipe, &mut checker, &told, &shared) {
                     let mut wrong = shared.wrong.lock().unwrap_or_else(PoisonError::into_inner);
                     wrong.get_or_insert(format!("learner {learner}: {sentence}"));
                 }
-                (checker.sum(), latency)
+                checker.sum()
             })
             .map_err(|error| format!("cannot start a thread: {error}"))?;
         Ok(Reader { progress, thread })
@@ -108,16 +118,27 @@ impl Reader {
         self.progress.gap.swap(0, Ordering::AcqRel)
     }
 
-    /// Waits for the end of the output, which comes when the learner ends.
+    /// From now on latency is measured of the values submitted in this time.
+    pub fn measure_latency(&self, from: Nanos, until: Nanos) {
+        self.progress.window.set(from, until);
+    }
+
+    /// The latency of what was printed since this was asked last.
+    pub fn take_latency(&self) -> Latency {
+        std::mem::take(&mut self.progress.latency())
+    }
+
+    /// Waits for the end of the output, which comes when the learner ends. The latency is what was not taken.
     pub fn join(self) -> Result<(Sum, Latency), String> {
-        self.thread.join().map_err(|_| "a thread that reads a learner's output has failed".into())
+        let failed = |_| "a thread that reads a learner's output has failed";
+        let sum = self.thread.join().map_err(failed)?;
+        Ok((sum, std::mem::take(&mut self.progress.latency())))
     }
 }
 
 fn read(
     mut pipe: ChildStdout,
     checker: &mut Checker,
-    latency: &mut Latency,
     progress: &Progress,
     shared: &Shared,
 ) -> Result<(), String> {
@@ -130,15 +151,21 @@ fn read(
             Err(error) => return Err(format!("its output cannot be read: {error}")),
         };
         let now = shared.clock.now();
+        let timed = progress.window.is_set();
+        let mut latency = progress.latency();
         let mut values = 0;
         let checked = checker.take(&buffer[..length], |stretch| {
             values += stretch.count;
+            if !timed {
+                return;
+            }
             shared.times.submitted(stretch.client, stretch.first, stretch.count, |at, count| {
-                if shared.window.contains(at) {
+                if progress.window.contains(at) {
                     latency.record(now.saturating_sub(at), count);
                 }
             });
         });
+        drop(latency);
         checked.map_err(|wrong| wrong.to_string())?;
         let before = progress.at.swap(now, Ordering::AcqRel);
         progress.gap.fetch_max(now - before, Ordering::AcqRel);

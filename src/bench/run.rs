@@ -39,7 +39,7 @@ fn drive(running: &mut Running<'_>) -> Result<(Sample, Sample), String> {
         let start = running.go();
         let after = |seconds| start + clock::nanos(Duration::from_secs_f64(seconds));
         let (warm, end) = (after(seconds * WARM_UP), after(seconds));
-        running.shared.window.set(warm, end);
+        running.measure_latency(warm, end);
         running.sleep_until(warm)?;
         from = sample(running);
         running.sleep_until(end)?;
@@ -49,7 +49,7 @@ fn drive(running: &mut Running<'_>) -> Result<(Sample, Sample), String> {
         }
         return Ok((from, to));
     }
-    running.shared.window.set(0, Nanos::MAX);
+    running.measure_latency(0, Nanos::MAX);
     from.at = running.go();
     running.wait_for_all()?;
     let at = running.readers.iter().map(Reader::at).max().unwrap_or(from.at);

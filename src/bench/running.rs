@@ -10,9 +10,11 @@ use super::setting::Setting;
 use super::times::Times;
 use crate::engine::clock::Clock;
 use crate::protocol::Nanos;
+use std::process::ChildStdout;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use wire::Role;
 
 /// How long nothing may happen before a run has failed.
 const PATIENCE: Nanos = 20_000_000_000;
@@ -35,7 +37,7 @@ pub struct Running<'a> {
 
 /// What is known of a run as a whole, at its end.
 pub struct Whole {
-    /// In the window that was measured.
+    /// In the window that was measured, less what was taken before.
     pub latency: Latency,
     /// The most memory of a process of each role, KiB, in the order of [`wire::Role::ALL`].
     pub memory_kib: [u64; 4],
@@ -75,8 +77,7 @@ impl<'a> Running<'a> {
             stop: Arc::default(),
         };
         for (learner, pipe) in (1..).zip(pipes.learners) {
-            let checker = Checker::new(setting.clients, setting.size);
-            running.readers.push(Reader::start(learner, checker, pipe, &running.shared)?);
+            running.readers.push(running.reader(learner, pipe)?);
         }
         for (client, pipe) in pipes.clients.into_iter().enumerate() {
             let values = (setting.size, setting.values_of(client));
@@ -84,6 +85,11 @@ impl<'a> Running<'a> {
             running.feeders.push(feeder);
         }
         Ok(running)
+    }
+
+    fn reader(&self, learner: u16, pipe: ChildStdout) -> Result<Reader, String> {
+        let checker = Checker::new(self.setting.clients, self.setting.size);
+        Reader::start(learner, checker, pipe, &self.shared)
     }
 
     /// Waits until every learner has printed every client's opening value.
@@ -125,6 +131,25 @@ impl<'a> Running<'a> {
         self.shared.times.start_at(start);
         self.feeders.iter().for_each(Feeder::go);
         start
+    }
+
+    /// From now on latency is measured, at the learners that run, of values submitted in this time.
+    pub fn measure_latency(&self, from: Nanos, until: Nanos) {
+        self.readers.iter().for_each(|reader| reader.measure_latency(from, until));
+    }
+
+    /// Kills a learner (SIGKILL) and starts it again at once, which begins with instance 0 then.
+    ///
+    /// # Errors
+    /// A sentence about what the system did not grant.
+    pub fn restart_learner(&mut self, learner: u16) -> Result<(), String> {
+        let mut pipes = Pipes::default();
+        self.cluster.kill(Role::Learner, learner);
+        self.cluster.add(Role::Learner, learner, &mut pipes)?;
+        let pipe = pipes.learners.pop().expect("a learner has a pipe");
+        let reader = self.reader(learner, pipe)?;
+        let former = std::mem::replace(&mut self.readers[usize::from(learner) - 1], reader);
+        former.join().map(drop) // what was wrong with it is said by `check`
     }
 
     /// No more values than the pipes have already.

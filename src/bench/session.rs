@@ -65,13 +65,16 @@ impl Session {
         settings.first().map_or(Ok(()), |first| self.table(&about(first), &columns))
     }
 
-    /// Measures one kind by a function that makes one run of it; `more` says what that does.
+    /// Measures each of these kinds by a function that makes one run of it; `more` says what that does.
     ///
     /// # Errors
     /// As [`Session::run`].
-    pub fn measure(&self, setting: &Setting, more: &str, once: Once<'_>) -> Result<(), Stopped> {
-        let column = Column { title: title(setting), summaries: self.kind(setting, once)? };
-        self.table(&format!("{}; {more}", shape(setting)), &[column])
+    pub fn measure(&self, settings: &[Setting], more: &str, once: Once<'_>) -> Result<(), Stopped> {
+        let mut columns = Vec::new();
+        for setting in settings {
+            columns.push(Column { title: title(setting), summaries: self.kind(setting, once)? });
+        }
+        settings.first().map_or(Ok(()), |first| self.table(&format!("{}; {more}", shape(first)), &columns))
     }
 
     /// The table at the end, where one is wanted.

@@ -4,7 +4,8 @@ use crate::bench::lines::{CLIENTS_MAX, VALUE_MIN};
 use crate::bench::raw::{Effort, rounds};
 use crate::bench::session::{Session, Stopped};
 use crate::bench::setting::{Amount, Setting};
-use crate::bench::{failover, interrupt, namespace};
+use crate::bench::table::number;
+use crate::bench::{catch_up, failover, interrupt, namespace};
 use crate::conf;
 use crate::limits::{ACCEPTORS_MAX, PEERS_MAX, VALUE_MAX};
 use clap::{Args, Subcommand, value_parser};
@@ -33,6 +34,8 @@ enum Command {
     /// Measures how long nothing is delivered when the leader is killed, and when a lower id takes the lead back.
     #[command(mut_arg("runs", |runs| runs.default_value("1")))]
     Failover(FailoverArgs),
+    /// Measures how fast a learner catches up that is started again far behind, and what that costs the others.
+    CatchUp(CatchUpArgs),
     /// One process of the raw measurement of three hops.
     #[command(hide = true)]
     Hop {
@@ -129,6 +132,28 @@ struct FailoverArgs {
     clients: u16,
 }
 
+#[derive(Args, Debug)]
+struct CatchUpArgs {
+    #[command(flatten)]
+    shape: ShapeArgs,
+    /// Values that the learner is behind, at least, when it is started again.
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = value_parser!(u64).range(1..=1_000_000_000))]
+    behind: u64,
+    /// How long a run waits at most until the learner is level with the others, seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds)]
+    patience: f64,
+    /// Values per second of all clients together, or `none` for as fast as the cluster takes them: 200000, or
+    /// 200000,none. Each is measured by itself.
+    #[arg(long, value_name = "VALUES_PER_S", value_delimiter = ',', default_value = "200000", value_parser = conf::rate)]
+    rate: Vec<Option<u32>>,
+    /// Length of a value in bytes, the newline not counted.
+    #[arg(long, value_name = "BYTES", default_value = "100", value_parser = size)]
+    size: usize,
+    /// Clients, each fed through a pipe.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u16).range(1..=i64::from(CLIENTS_MAX)))]
+    clients: u16,
+}
+
 /// What is measured beside a run.
 const BESIDE: Effort =
     Effort { multicast: Duration::from_millis(400), rounds: Duration::from_millis(300), disk: None };
@@ -205,7 +230,28 @@ impl FailoverArgs {
             ..self.shape.setting()
         };
         let what = format!("{kills} kills of the leader a run");
-        self.shape.session().measure(&setting, &what, &|setting| failover::run(setting, kills))
+        self.shape.session().measure(&[setting], &what, &|setting| failover::run(setting, kills))
+    }
+}
+
+impl CatchUpArgs {
+    fn run(&self) -> Result<(), Stopped> {
+        let CatchUpArgs { behind, size, clients, .. } = *self;
+        if self.shape.learners < 2 {
+            return Err(Stopped::Failed("catch-up needs two learners: one is behind, another is not".into()));
+        }
+        let patience = Duration::from_secs_f64(self.patience);
+        let at = |rate: &Option<u32>| Setting {
+            size,
+            clients,
+            rate: rate.map(u64::from),
+            amount: Amount::Seconds(f64::INFINITY),
+            ..self.shape.setting()
+        };
+        let settings: Vec<Setting> = self.rate.iter().map(at).collect();
+        let what = format!("one learner starts again {} values behind", number(behind as f64));
+        let once = |setting: &Setting| catch_up::run(setting, behind, patience);
+        self.shape.session().measure(&settings, &what, &once)
     }
 }
 
@@ -244,6 +290,7 @@ pub fn main(args: &BenchArgs) -> Result<ExitCode, String> {
     let result = match &args.command {
         Some(Command::Raw(shape)) => shape.session().raw(&shape.setting(), ALONE),
         Some(Command::Failover(args)) => args.run(),
+        Some(Command::CatchUp(args)) => args.run(),
         _ => {
             args.load.loss.map_or(Ok(()), namespace::with_loss)?;
             let settings: Vec<Setting> = args.load.size.iter().map(|size| args.setting(*size)).collect();

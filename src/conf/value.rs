@@ -111,7 +111,7 @@ pub fn suspect(word: &str) -> Result<Duration, String> {
 }
 
 /// The value of `rate`, in values per second.
-pub(super) fn rate(word: &str) -> Result<Option<u32>, String> {
+pub fn rate(word: &str) -> Result<Option<u32>, String> {
     if word == "none" {
         return Ok(None);
     }
