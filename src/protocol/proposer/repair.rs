@@ -33,7 +33,8 @@ impl Proposer {
         }
     }
 
-    /// Somebody misses decided instances. Recent ones come from here, older ones from an acceptor.
+    /// Somebody misses decided instances. The last ones come from here, all others that acceptors have from one
+    /// of them: everybody waits for the leader, and who is far behind asks for much.
     pub(super) fn repair(
         &mut self,
         now: Nanos,
@@ -46,12 +47,15 @@ impl Proposer {
             return;
         }
         let decided_until = self.decided_until();
+        let stored_until = self.stored_until(now, packet);
         let mut elsewhere = RangeSet::default();
         for range in RangeRecord::all(ranges) {
             for instance in range.first
                 ..range.until.min(decided_until).min(range.first.saturating_add(crate::limits::CATCH_UP_MAX))
             {
-                let Some((ballot, bytes)) = self.window.decided(instance) else {
+                let near = decided_until - instance < NEARLY;
+                let held = self.window.decided(instance).filter(|_| near || instance >= stored_until);
+                let Some((ballot, bytes)) = held else {
                     if elsewhere.accepts(instance) {
                         elsewhere.insert(instance);
                     }
@@ -59,7 +63,7 @@ impl Proposer {
                 };
                 // What a learner misses others may miss as well: all of them listen to their group. Who is
                 // far behind is served alone.
-                let shared = packet.sender.role == Role::Learner && decided_until - instance < NEARLY;
+                let shared = packet.sender.role == Role::Learner && near;
                 let recently =
                     self.window.sending(instance).is_some_and(|last| now.saturating_sub(last.at) < MS);
                 if self.repairs >= REPAIR_BURST || out.room() < 128 || shared && recently {
@@ -79,6 +83,26 @@ impl Proposer {
         }
     }
 
+    /// Acceptors that can be asked for what the sender of this packet lacks, another one first each time.
+    fn helpers(&self, now: Nanos, packet: &Packet<'_>) -> impl Iterator<Item = Seen> {
+        let asker = packet.sender;
+        let own = (asker.role == Role::Acceptor).then(|| self.acceptors.index(asker.id)).flatten();
+        let count = self.acceptors.len();
+        (0..count)
+            .map(move |at| (at + self.fetch_turn) % count)
+            .filter(move |at| Some(*at) != own)
+            .filter_map(|at| self.seen[at])
+            .filter(move |seen| now.saturating_sub(seen.heard) < self.setup.suspect * 2)
+    }
+
+    /// So many of them as are a majority have all instances below: one that died a moment ago is missed by nobody.
+    fn stored_until(&self, now: Nanos, packet: &Packet<'_>) -> u64 {
+        let mut complete: heapless::Vec<u64, ACCEPTORS_MAX> =
+            self.helpers(now, packet).map(|seen| seen.complete_until).collect();
+        complete.sort_unstable_by(|a, b| b.cmp(a));
+        complete.get(self.acceptors.majority() - 1).copied().unwrap_or(0)
+    }
+
     /// Hands a request for older instances to an acceptor, another one each time.
     pub(super) fn delegate(
         &mut self,
@@ -87,18 +111,10 @@ impl Proposer {
         (first, ranges): (u64, &RangeSet),
         out: &mut Outbox,
     ) {
-        let count = self.acceptors.len();
         let asker = (packet.sender.role, packet.sender.id);
-        let own = (asker.0 == Role::Acceptor).then(|| self.acceptors.index(asker.1)).flatten();
-        let alive = |at: &usize| {
-            let seen = self.seen[*at].filter(|seen| now.saturating_sub(seen.heard) < self.setup.suspect * 2);
-            seen.is_some() && Some(*at) != own
-        };
-        let complete = |at: &usize| self.seen[*at].is_some_and(|seen| seen.complete_until > first);
-        let order = (0..count).map(|at| (at + self.fetch_turn) % count).filter(alive);
-        let sure = order.clone().find(complete);
+        let sure = self.helpers(now, packet).find(|seen| seen.complete_until > first);
         // With holes of its own further down, an acceptor may still hold what is asked for.
-        let chosen = sure.or_else(|| order.clone().next());
+        let chosen = sure.or_else(|| self.helpers(now, packet).next());
         self.fetch_turn += 1;
         self.orphans.retain(|orphan| orphan.asker != asker || sure.is_none() && orphan.first == first);
         match self.orphans.iter_mut().find(|orphan| orphan.asker == asker) {
@@ -108,7 +124,7 @@ impl Proposer {
             }
             None => {}
         }
-        if let Some(seen) = chosen.and_then(|at| self.seen[at]) {
+        if let Some(seen) = chosen {
             let body = Fetch::new(Ballot::ZERO, from);
             out.send(To::Peer(seen.address), &body, &[ranges.records().as_bytes()]);
         }

@@ -98,16 +98,28 @@ impl Bench {
     }
 
     fn votes(&mut self, id: u16, ballot: Ballot, ranges: &[(u64, u64)]) {
-        self.votes_having_heard(0, id, ballot, ranges);
+        self.votes_with(id, ballot, (0, 0), ranges);
     }
 
     /// A vote of one that has heard every packet of ours below this sequence number, or lost it.
     fn votes_having_heard(&mut self, heard_until: u64, id: u16, ballot: Ballot, ranges: &[(u64, u64)]) {
-        let room = Room { read_until: 0.into(), space: 212_992.into(), drops: 0.into() };
+        self.votes_with(id, ballot, (heard_until, 0), ranges);
+    }
+
+    /// Of an acceptor that moreover has all instances below `complete`.
+    fn votes_with(
+        &mut self,
+        id: u16,
+        ballot: Ballot,
+        (heard_until, complete): (u64, u64),
+        ranges: &[(u64, u64)],
+    ) {
+        let read_until = ranges.last().map_or(0, |range| range.1);
+        let room = Room { read_until: read_until.into(), space: 212_992.into(), drops: 0.into() };
         let body = Phase2b {
             ballot: ballot.into(),
             decided_until: 0.into(),
-            complete_until: 0.into(),
+            complete_until: complete.into(),
             room,
             heard_until: wire::sequence_field(heard_until),
             ..Phase2b::new_zeroed()
@@ -550,6 +562,40 @@ fn a_leader_repairs_what_a_learner_lacks_for_all_learners_once() {
         bench.hears(Role::Learner, learner, 0, &wire::CatchUp { have_until: 0.into() }, missing.as_bytes());
     }
     assert_eq!(bench.says("value"), ["P1 value i0 of 1.P1: C1#0 6 B (decided) → learners"]);
+}
+
+#[test]
+fn a_leader_hands_what_a_majority_has_to_an_acceptor_and_serves_the_rest_itself() {
+    let mut bench = Bench::leading();
+    let end = NEARLY + 20;
+    for number in 0..end {
+        bench.submits(number);
+        bench.turn();
+        for acceptor in [1, 2] {
+            bench.votes(acceptor, OWN, &[(number, number + 1)]);
+        }
+    }
+    bench.says("");
+    let lacks = |bench: &mut Bench, first: u64, until: u64| {
+        bench.now += 5 * MS;
+        let (have_until, missing) = (first.into(), RangeRecord::new(Range::new(first, until)));
+        bench.hears(Role::Learner, 4, 0, &wire::CatchUp { have_until }, missing.as_bytes());
+        let (fetches, others): (Vec<_>, Vec<_>) =
+            bench.says("").into_iter().partition(|line| line.starts_with("P1 fetch"));
+        (fetches, others.iter().filter(|line| line.starts_with("P1 value")).count())
+    };
+    assert_eq!(lacks(&mut bench, 0, 3), (vec![], 3), "no acceptor has it yet");
+    bench.votes_with(2, OWN, (0, 10), &[]);
+    assert_eq!(lacks(&mut bench, 0, 3), (vec![], 3), "one acceptor has it, which may have died");
+    bench.votes_with(3, OWN, (0, end), &[]);
+    for acceptor in [2, 2, 3] {
+        let fetch = format!("P1 fetch [8..10) for 127.0.0.1:4004 → A{acceptor}");
+        assert_eq!(lacks(&mut bench, 8, 13), (vec![fetch], 3), "a majority has two of them");
+    }
+    bench.votes_with(2, OWN, (0, end), &[]);
+    let (fetches, values) = lacks(&mut bench, 0, end);
+    assert_eq!(fetches, ["P1 fetch [0..21) for 127.0.0.1:4004 → A2"]);
+    assert_eq!(values as u64, NEARLY - 1, "the last ones come from the leader");
 }
 
 #[test]
