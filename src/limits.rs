@@ -92,6 +92,10 @@ pub const FETCH_JOBS: usize = 32;
 /// Catch-up packets that an acceptor sends in one turn, so that serving the past does not delay votes.
 pub const FETCH_BURST: u64 = 64;
 
+/// The same of an acceptor with a disk, whose turns are as few as a second has syncs: at 700 a second 64 would be no
+/// more than 45,000 instances/s, what 600,000 values/s of 100 bytes fill. Copying 256 takes about 0.5 ms.
+pub const FETCH_BURST_DURABLE: u64 = 256;
+
 /// Repairs that a leader sends in one turn.
 pub const REPAIR_BURST: u64 = 256;
 

@@ -20,7 +20,7 @@ use super::ranges::{RangeSet, append, records};
 use super::rejoin::Rejoin;
 use super::store::{Refused, Store};
 use super::{Nanos, Process, Setup};
-use crate::limits::{AHEAD_MAX, FETCH_BURST, FETCH_JOBS, MS};
+use crate::limits::{AHEAD_MAX, FETCH_BURST, FETCH_BURST_DURABLE, FETCH_JOBS, MS};
 use crate::planted::{Bug, planted};
 use core::net::SocketAddrV4;
 use wire::report::Room;
@@ -430,13 +430,14 @@ impl Acceptor {
     /// Sends some of what was asked for.
     fn serve(&mut self, out: &mut Outbox) {
         let Some(mut job) = self.jobs.pop_front() else { return };
+        let burst = if out.journal().is_some() { FETCH_BURST_DURABLE } else { FETCH_BURST };
         let (mut sent, mut looked) = (0, 0);
         while let Some(range) = job.ranges.first_mut() {
             if range.is_empty() || range.first >= self.store.top() {
                 job.ranges.remove(0);
                 continue;
             }
-            if sent >= FETCH_BURST || looked >= SCAN || out.room() < 64 {
+            if sent >= burst || looked >= SCAN || out.room() < 64 {
                 break;
             }
             let instance = range.first;
