@@ -1,6 +1,7 @@
 //! A child process that never outlives us.
 
 use super::interrupt;
+use super::namespace::Namespace;
 use rustix::process::{Pid, Signal, getppid, kill_process, set_parent_process_death_signal};
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -23,7 +24,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts this program with these arguments. `stderr` is where it says what it says.
+    /// Starts this program with these arguments. `stderr` is where it says what it says, `network` where its
+    /// sockets are, if not where ours are.
     ///
     /// To be called from the main thread: the kernel ends the child with the thread that made it.
     ///
@@ -31,22 +33,25 @@ impl Process {
     /// A sentence about what the system did not grant.
     pub fn start(
         arguments: &[&OsStr],
-        stdin: Stdio,
-        stdout: Stdio,
+        (stdin, stdout): (Stdio, Stdio),
         stderr: PathBuf,
+        network: Option<&Namespace>,
     ) -> Result<Process, String> {
         let words: Vec<_> = arguments.iter().take(2).map(|word| word.to_string_lossy()).collect();
         let name = words.join(" ");
         let refused = |error: io::Error| format!("cannot start `paxos {name}`: {error}");
         let program = std::env::current_exe().map_err(refused)?;
         let file = File::create(&stderr).map_err(refused)?;
+        let network = network.map(Namespace::share).transpose().map_err(refused)?;
         let parent = rustix::process::getpid();
         let mut command = Command::new(program);
         // Ctrl-C is for us alone; we end the child.
         command.args(arguments).stdin(stdin).stdout(stdout).stderr(file).process_group(0);
         command.env_remove("RUST_LOG").env("NO_COLOR", "1");
-        // SAFETY: between fork and exec only two system calls are made, and nothing is allocated.
-        unsafe { command.pre_exec(move || die_with(parent)) };
+        let prepare =
+            move || network.as_ref().map_or(Ok(()), Namespace::enter).and_then(|()| die_with(parent));
+        // SAFETY: between fork and exec only three system calls are made, and nothing is allocated.
+        unsafe { command.pre_exec(prepare) };
         let child = command.spawn().map_err(refused)?;
         Ok(Process { name, child, stderr })
     }

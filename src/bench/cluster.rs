@@ -1,6 +1,7 @@
-//! A cluster of real processes on the loopback interface.
+//! A cluster of real processes, on the loopback interface or on the hosts of a LAN.
 
 use super::child::Process;
+use super::lan::{self, Lan};
 use super::procfs;
 use super::setting::Setting;
 use super::temporary::Temporary;
@@ -10,6 +11,7 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::path::PathBuf;
 use std::process::{ChildStdin, ChildStdout, Stdio};
+use std::rc::Rc;
 use wire::Role;
 
 pub struct Cluster {
@@ -17,6 +19,7 @@ pub struct Cluster {
     members: Vec<Member>,
     directory: Temporary,
     data: Option<Temporary>,
+    lan: Option<Rc<Lan>>,
     /// In the order of [`Role::ALL`].
     groups: [SocketAddrV4; 4],
 }
@@ -60,18 +63,11 @@ impl Cluster {
         let groups = free_groups()?;
         let written = fs::write(&conf, text(setting, groups));
         written.map_err(|error| format!("{}: {error}", conf.display()))?;
-        let mut cluster = Cluster { members: Vec::new(), directory, data, groups };
+        let lan = setting.lan.clone();
+        let mut cluster = Cluster { members: Vec::new(), directory, data, lan, groups };
         let mut pipes = Pipes::default();
-        let roles = [
-            (Role::Acceptor, setting.acceptors),
-            (Role::Proposer, setting.proposers),
-            (Role::Learner, setting.learners),
-            (Role::Client, setting.clients),
-        ];
-        for (role, count) in roles {
-            for id in 1..=count {
-                cluster.add(role, id, &mut pipes)?;
-            }
+        for (role, id) in setting.members() {
+            cluster.add(role, id, &mut pipes)?;
         }
         Ok((cluster, pipes))
     }
@@ -92,7 +88,8 @@ impl Cluster {
         }
         let stdin = if role == Role::Client { Stdio::piped() } else { Stdio::null() };
         let stdout = if role == Role::Learner { Stdio::piped() } else { Stdio::null() };
-        let mut process = Process::start(&arguments, stdin, stdout, file("log"))?;
+        let network = self.lan.as_ref().map(|lan| lan.host(role, id));
+        let mut process = Process::start(&arguments, (stdin, stdout), file("log"), network)?;
         pipes.clients.extend(process.take_stdin());
         pipes.learners.extend(process.take_stdout());
         self.members.push(Member { role, id, process, stats });
@@ -176,10 +173,11 @@ impl Counts {
 fn text(setting: &Setting, groups: [SocketAddrV4; 4]) -> String {
     let [clients, proposers, acceptors, learners] =
         groups.map(|group| format!("{} {}", group.ip(), group.port()));
+    let interface = if setting.lan.is_some() { lan::INTERFACE } else { "loopback" };
     let ids: String = (1..=setting.acceptors).map(|id| format!(" {id}")).collect();
     format!(
         "clients {clients}\nproposers {proposers}\nacceptors {acceptors}{ids}\nlearners {learners}\n\
-         interface loopback\nmtu {}\nheartbeat {}\nsuspect {}\n",
+         interface {interface}\nmtu {}\nheartbeat {}\nsuspect {}\n",
         setting.mtu,
         duration_text(setting.heartbeat),
         duration_text(setting.suspect)

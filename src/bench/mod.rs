@@ -5,8 +5,9 @@
 //! ```
 //!
 //! [`running`] is the frame of every run, from the start of its [`cluster`] to its end. What happens in between is
-//! [`run`]: values, at full speed or at a rate; or [`failover`]: the leader is killed again and again; or [`catch_up`]: a learner
-//! begins anew, far behind. [`session`] makes several runs of several kinds and tells of them, as a [`table`], as [`json`], as a [`plot`]. [`raw`] is what
+//! [`run`]: values, at full speed or at a rate; or [`failover`]: the leader is killed again and again; or [`catch_up`]:
+//! a learner begins anew, far behind; or [`link`]: values, over links that are shaped, on a [`lan`]. [`session`] makes
+//! several runs of several kinds and tells of them, as a [`table`], as [`json`], as a [`plot`]. [`raw`] is what
 //! the machine could do without a protocol. Values are made by [`lines`], written by [`feeder`], read by [`reader`],
 //! checked by [`check`].
 
@@ -18,9 +19,11 @@ pub mod failover;
 pub mod feeder;
 pub mod interrupt;
 pub mod json;
+pub mod lan;
 pub mod latency;
 pub mod leader;
 pub mod lines;
+pub mod link;
 pub mod measure;
 pub mod namespace;
 pub mod plot;

@@ -1,7 +1,10 @@
 //! What is measured.
 
+use super::lan::Lan;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
+use wire::Role;
 
 /// One kind of run.
 #[derive(Clone, Debug)]
@@ -22,6 +25,8 @@ pub struct Setting {
     pub data: Option<PathBuf>,
     /// Percent of the multicast datagrams that are dropped.
     pub loss: f64,
+    /// Hosts for the processes; none: they are all on this one's loopback interface.
+    pub lan: Option<Rc<Lan>>,
     /// Values per second of all clients together; none: as fast as the cluster takes them.
     pub rate: Option<u64>,
     pub amount: Amount,
@@ -51,6 +56,7 @@ impl Setting {
             suspect: crate::conf::SUSPECT_DEFAULT,
             data: None,
             loss: 0.0,
+            lan: None,
             rate: None,
             amount: Amount::Seconds(1.0),
         }
@@ -68,6 +74,17 @@ impl Setting {
         // What does not divide goes to the first ones.
         let clients = u64::from(self.clients);
         Some(all / clients + u64::from((client as u64) < all % clients))
+    }
+
+    /// The processes of the cluster, in the order in which they start.
+    pub fn members(&self) -> impl Iterator<Item = (Role, u16)> {
+        let roles = [
+            (Role::Acceptor, self.acceptors),
+            (Role::Proposer, self.proposers),
+            (Role::Learner, self.learners),
+            (Role::Client, self.clients),
+        ];
+        roles.into_iter().flat_map(|(role, count)| (1..=count).map(move |id| (role, id)))
     }
 
     /// Processes that get what the leader multicasts, itself not counted.

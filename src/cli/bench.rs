@@ -1,17 +1,19 @@
 //! `paxos bench`: how fast a cluster is on this machine.
 
+use crate::bench::lan::{Lan, Link};
 use crate::bench::lines::{CLIENTS_MAX, VALUE_MIN};
 use crate::bench::raw::{Effort, rounds};
 use crate::bench::session::{Session, Stopped};
 use crate::bench::setting::{Amount, Setting};
 use crate::bench::table::number;
-use crate::bench::{catch_up, failover, interrupt, namespace};
+use crate::bench::{catch_up, failover, interrupt, link, namespace};
 use crate::conf;
 use crate::limits::{ACCEPTORS_MAX, PEERS_MAX, VALUE_MAX};
 use clap::{Args, Subcommand, value_parser};
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// What to measure.
@@ -36,6 +38,9 @@ enum Command {
     Failover(FailoverArgs),
     /// Measures how fast a learner catches up that is started again far behind, and what that costs the others.
     CatchUp(CatchUpArgs),
+    /// Measures what share of a link the values reach, each process on a host of its own: network namespaces on a bridge,
+    /// shaped both ways (needs iproute2, and root or the right to make namespaces).
+    Link(LinkArgs),
     /// One process of the raw measurement of three hops.
     #[command(hide = true)]
     Hop {
@@ -154,6 +159,24 @@ struct CatchUpArgs {
     clients: u16,
 }
 
+#[derive(Args, Debug)]
+struct LinkArgs {
+    #[command(flatten)]
+    shape: ShapeArgs,
+    /// What a host's link carries in each direction, Mbit/s, Ethernet headers counted.
+    #[arg(long, value_name = "MBIT_PER_S", default_value_t = 1000, value_parser = value_parser!(u32).range(10..=100_000))]
+    link_rate: u32,
+    /// Length of a value in bytes, the newline not counted.
+    #[arg(long, value_name = "BYTES", default_value = "1024", value_parser = size)]
+    size: usize,
+    /// How long a run submits values, seconds; the first tenth of it is not measured.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3.0, value_parser = seconds)]
+    duration: f64,
+    /// Clients, each fed through a pipe.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u16).range(1..=i64::from(CLIENTS_MAX)))]
+    clients: u16,
+}
+
 /// What is measured beside a run.
 const BESIDE: Effort =
     Effort { multicast: Duration::from_millis(400), rounds: Duration::from_millis(300), disk: None };
@@ -200,6 +223,7 @@ impl ShapeArgs {
             suspect: conf::SUSPECT_DEFAULT,
             data: self.data.clone(),
             loss: 0.0,
+            lan: None,
             rate: None,
             amount: Amount::Values(1),
         }
@@ -255,6 +279,18 @@ impl CatchUpArgs {
     }
 }
 
+impl LinkArgs {
+    fn run(&self) -> Result<(), Stopped> {
+        let LinkArgs { link_rate, size, duration, clients, .. } = *self;
+        let setting = Setting { size, clients, amount: Amount::Seconds(duration), ..self.shape.setting() };
+        let link = Link { mbit_per_s: link_rate, mtu: setting.mtu };
+        let lan = Rc::new(Lan::build(&setting, link)?);
+        let setting = Setting { lan: Some(Rc::clone(&lan)), ..setting };
+        let what = format!("each on a host of its own, links of {} Mbit/s", number(link_rate.into()));
+        self.shape.session().measure(&[setting], &what, &|setting| link::run(setting, &lan))
+    }
+}
+
 impl BenchArgs {
     fn setting(&self, size: usize) -> Setting {
         let load = &self.load;
@@ -291,6 +327,7 @@ pub fn main(args: &BenchArgs) -> Result<ExitCode, String> {
         Some(Command::Raw(shape)) => shape.session().raw(&shape.setting(), ALONE),
         Some(Command::Failover(args)) => args.run(),
         Some(Command::CatchUp(args)) => args.run(),
+        Some(Command::Link(args)) => args.run(),
         _ => {
             args.load.loss.map_or(Ok(()), namespace::with_loss)?;
             let settings: Vec<Setting> = args.load.size.iter().map(|size| args.setting(*size)).collect();

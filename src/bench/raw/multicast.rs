@@ -1,19 +1,22 @@
-//! Loopback multicast as fast as it goes without loss: one sender of runs (UDP_SEGMENT), receivers that read
+//! Multicast as fast as it goes without loss, on loopback or over a LAN of our own: one sender of runs (UDP_SEGMENT), receivers that read
 //! runs (UDP_GRO) and look at every byte.
 //!
 //! The receivers tell the sender by shared memory what they have read, which costs no packets, so this is
 //! what a protocol with perfect flow control could come near to.
 
+use crate::bench::lan::{self, Lan};
+use crate::bench::namespace::Namespace;
 use crate::bench::{cluster, interrupt};
 use crate::conf::BUFFER_DEFAULT;
 use crate::engine::batch::{Mode, RUN_BYTES_MAX, Receiver, Run, SEGMENTS_MAX, Sender};
 use crate::engine::sockets::{self, Which};
 use crate::limits::PACKET_COST;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::net::UdpSocket;
+use std::net::{SocketAddrV4, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
+use wire::Role;
 
 /// What came of it.
 #[derive(Clone, Copy, Debug)]
@@ -40,21 +43,57 @@ struct Shared {
     sender: Thread,
 }
 
-/// Sends packets of `packet` bytes to so many receivers for so long.
+/// The ends of a flood.
+struct Ends {
+    own: UdpSocket,
+    listeners: Vec<UdpSocket>,
+    group: SocketAddrV4,
+    /// Bytes that may be under way.
+    under_way_max: usize,
+}
+
+/// Sends packets of `packet` bytes to so many receivers for so long, on loopback.
 ///
 /// # Errors
 /// A sentence about what the system did not grant, or did not deliver.
 pub fn flood(receivers: u16, packet: usize, time: Duration) -> Result<Flood, String> {
-    let via = sockets::via(&Which::Loopback).map_err(|error| error.to_string())?;
     let [group] = cluster::free_groups()?;
-    let open = |_| sockets::group(group, &via, BUFFER_DEFAULT).map_err(|error| error.to_string());
-    let listeners: Vec<UdpSocket> = (0..receivers).map(open).collect::<Result<_, _>>()?;
+    let listeners = (0..receivers).map(|_| listener(group, &Which::Loopback)).collect::<Result<_, _>>()?;
+    let own = own(&Which::Loopback)?;
+    run(&Ends { own, listeners, group, under_way_max: usize::MAX }, packet, time)
+}
+
+/// The same from the first proposer's host of a LAN to the others that get what a leader multicasts.
+///
+/// # Errors
+/// A sentence about what the system did not grant, or did not deliver.
+pub fn flood_lan(lan: &Lan, packet: usize, time: Duration) -> Result<Flood, String> {
+    let [group] = cluster::free_groups()?;
+    let which = Which::Named(lan::INTERFACE.into());
+    let own = lan.host(Role::Proposer, 1).visit(|| own(&which))??;
+    let open = |host: &Namespace| host.visit(|| listener(group, &which))?;
+    let listeners = lan.receivers().map(open).collect::<Result<_, _>>()?;
+    // Half of what a port holds, which all of them may come to at one.
+    run(&Ends { own, listeners, group, under_way_max: lan::QUEUE as usize / 2 }, packet, time)
+}
+
+fn listener(group: SocketAddrV4, which: &Which) -> Result<UdpSocket, String> {
+    let opened = sockets::via(which).and_then(|via| sockets::group(group, &via, BUFFER_DEFAULT));
+    opened.map_err(|error| error.to_string())
+}
+
+fn own(which: &Which) -> Result<UdpSocket, String> {
+    let opened = sockets::via(which).and_then(|via| sockets::unicast(&via, 1, BUFFER_DEFAULT));
+    opened.map_err(|error| error.to_string())
+}
+
+fn run(ends: &Ends, packet: usize, time: Duration) -> Result<Flood, String> {
+    let Ends { own, listeners, group, under_way_max } = ends;
     let space = listeners.iter().map(sockets::receive_space).min().unwrap_or(0);
-    let own = sockets::unicast(&via, 1, BUFFER_DEFAULT).map_err(|error| error.to_string())?;
-    let mut sender = Sender::new(&own);
-    let told = |_| Told { bytes: AtomicU64::new(0), drops: AtomicU64::new(0) };
+    let mut sender = Sender::new(own);
+    let told = |_: &UdpSocket| Told { bytes: AtomicU64::new(0), drops: AtomicU64::new(0) };
     let shared = Shared {
-        receivers: (0..receivers).map(told).collect(),
+        receivers: listeners.iter().map(told).collect(),
         waits: AtomicBool::new(false),
         end: AtomicBool::new(false),
         sender: thread::current(),
@@ -62,7 +101,8 @@ pub fn flood(receivers: u16, packet: usize, time: Duration) -> Result<Flood, Str
     let run = vec![0x5a; packet * (RUN_BYTES_MAX / packet).clamp(1, SEGMENTS_MAX)];
     let pieces = if sender.mode() == Mode::Gso { 1 } else { run.len() / packet };
     // The kernel may keep a quarter of the buffer charged for what was read.
-    let runs_max = (space * 3 / 4) / (run.len() + pieces * PACKET_COST as usize);
+    let room = (space * 3 / 4).min(*under_way_max);
+    let runs_max = room / (run.len() + pieces * PACKET_COST as usize);
     let credit = (runs_max.max(1) * run.len()) as u64;
     let begin = Instant::now();
     let mut sent = 0;
@@ -74,7 +114,7 @@ pub fn flood(receivers: u16, packet: usize, time: Duration) -> Result<Flood, Str
         let mut send = || {
             while begin.elapsed() < time {
                 shared.wait_for(sent + run.len() as u64, credit)?;
-                let went = sender.send(&own, [Run { to: group, bytes: &run, segment: packet }].into_iter());
+                let went = sender.send(own, [Run { to: *group, bytes: &run, segment: packet }].into_iter());
                 sent += went.bytes;
             }
             shared.wait_for(sent, 0)

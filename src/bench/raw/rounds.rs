@@ -109,7 +109,7 @@ pub fn measure(setting: &Setting, time: Duration) -> Result<Rounds, String> {
         words.extend(send.iter().flat_map(|group| ["--send".into(), group.to_string().into()]));
         let words: Vec<&OsStr> = words.iter().map(OsString::as_os_str).collect();
         let log = directory.path().join(format!("hop-{number}.log"));
-        processes.push(Process::start(&words, Stdio::null(), Stdio::piped(), log)?);
+        processes.push(Process::start(&words, (Stdio::null(), Stdio::piped()), log, None)?);
     }
     for process in &mut processes {
         let mut word = [0; 9];
