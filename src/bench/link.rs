@@ -9,7 +9,11 @@ use super::raw::multicast;
 use super::run;
 use super::setting::Setting;
 use std::time::Duration;
+use wire::entry_room;
 
+/// Bytes of the headers of Ethernet, and of IP and UDP.
+const FRAME: u16 = 14;
+const DATAGRAM: u16 = 28;
 /// How long raw packets are sent.
 const RAW: Duration = Duration::from_secs(1);
 
@@ -21,20 +25,50 @@ pub fn run(setting: &Setting, lan: &Lan) -> Result<Vec<Measure>, String> {
     let before = lan.queues()?;
     let run = run::run(setting)?;
     let after = lan.queues()?;
-    let raw = multicast::flood_lan(lan, usize::from(setting.mtu) - 28, RAW)?;
-    Ok(measures(lan, (before, after), raw.mbit_per_s, run))
+    let raw = multicast::flood_lan(lan, usize::from(setting.mtu - DATAGRAM), RAW)?;
+    Ok(measures(setting, lan, (before, after), raw.mbit_per_s, run))
 }
 
-fn measures(lan: &Lan, (before, after): (Queues, Queues), raw: f64, run: Vec<Measure>) -> Vec<Measure> {
+/// The part of a link, of 0 to 1, that values would take if nothing but full packets of a leader went over it.
+fn full(setting: &Setting) -> f64 {
+    let stream = entry_room(usize::from(setting.mtu - DATAGRAM)) as f64;
+    let newlines = setting.size as f64 / (setting.size + 1) as f64;
+    stream * newlines / f64::from(setting.mtu + FRAME)
+}
+
+fn measures(
+    setting: &Setting,
+    lan: &Lan,
+    (before, after): (Queues, Queues),
+    raw: f64,
+    run: Vec<Measure>,
+) -> Vec<Measure> {
     let values = find(&run, "value_mbit_per_s").unwrap_or(0.0);
     let percent = |mbit_per_s| mbit_per_s / f64::from(lan.link.mbit_per_s) * 100.0;
     let mut measures = vec![
         Measure::new("values_link_percent", "values, % of the link", percent(values)),
         Measure::new("raw_link_percent", "raw packets, % of the link", percent(raw)),
+        Measure::new(
+            "full_link_percent",
+            "values in full packets and nothing else, %",
+            full(setting) * 100.0,
+        ),
         Measure::new("values_to_raw", "values ÷ raw packets", values / raw),
         Measure::new("link_mbit_per_s", "link, Mbit/s", lan.link.mbit_per_s.into()),
         Measure::new("queue_drops", "drops at full ports", (after.drops - before.drops) as f64),
     ];
     measures.extend(run);
     measures
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn full_packets_of_values_are_less_than_the_link() {
+        let percent = |mtu| (full(&Setting { size: 1024, mtu, ..Setting::example() }) * 1e4).round() / 1e2;
+        // Of 1,514 bytes on the link 1,382 are the stream, of which a newline is one of 1,025.
+        assert_eq!((percent(1500), percent(9000)), (91.19, 98.44));
+    }
 }
