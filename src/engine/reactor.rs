@@ -11,7 +11,7 @@ use super::sockets::{self, Via};
 use super::stats::Stats;
 use crate::conf::{Conf, Interface};
 use crate::journal::{Frame, Journal};
-use crate::limits::TURN_ENOUGH;
+use crate::limits::{LAN_SPACE, TURN_ENOUGH};
 use crate::protocol::{Nanos, Outbox, Process, Setup, Stop, TIMERS, To};
 use crate::wheel::Wheel;
 use polling::{Event, Events, PollMode, Poller};
@@ -125,6 +125,8 @@ pub struct Reactor {
     me: Identity,
     /// The longest packet of this configuration.
     packet_max: usize,
+    /// Of larger receive buffers no more is filled.
+    space_max: usize,
     output: Option<File>,
     stats: Stats,
     told: (Nanos, u64),
@@ -245,6 +247,7 @@ impl Reactor {
             groups,
             me,
             packet_max: layout.packet,
+            space_max: if via.loopback { usize::MAX } else { LAN_SPACE },
             output: None,
             stats: Stats::default(),
             told: (0, 0),
@@ -404,7 +407,7 @@ impl Reactor {
     }
 
     fn tell_space<R: Process>(&self, role: &mut R) {
-        let space = self.sockets.iter().map(sockets::receive_space).min().unwrap_or(0);
+        let space = self.sockets.iter().map(sockets::receive_space).min().unwrap_or(0).min(self.space_max);
         role.receive_space(u32::try_from(space).unwrap_or(u32::MAX), self.stats.drops);
     }
 
