@@ -54,8 +54,10 @@ const LATER: u64 = 3;
 const PROBE: usize = LATER as usize + 1;
 /// After so many sendings who does not take an instance is not merely unlucky: it may have no space.
 const UNLUCKY: u16 = 4;
-/// Such an instance is sent again after this long at the latest.
+/// Such an instance is sent again after this long at the latest,
 const MISSED_MAX: Nanos = 20 * MS;
+/// if it is one of the first so many that are not decided: without them nothing behind them is.
+const INSISTED: u64 = 32;
 /// Instances that a turn sends again at most.
 const RESEND: usize = 128;
 /// A proposer that lags by no more knows "all" that is decided: the rest is on its way.

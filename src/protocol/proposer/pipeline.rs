@@ -124,7 +124,7 @@ impl Proposer {
                 if !lost && sending.times == 1 {
                     break; // all that comes after it was sent later
                 }
-                if !lost || !self.is_due(now, sending) || self.chosen(instance) {
+                if !lost || !self.is_due(now, instance, sending) || self.chosen(instance) {
                     continue;
                 }
                 if left == 0 || out.room() == 0 {
@@ -138,10 +138,11 @@ impl Proposer {
     }
 
     /// Who does not take an instance however often it is sent, for want of space, is asked ever more rarely.
-    fn is_due(&self, now: Nanos, sending: Sending) -> bool {
+    fn is_due(&self, now: Nanos, instance: u64, sending: Sending) -> bool {
         let doublings = sending.times.saturating_sub(UNLUCKY).min(8);
         let wait = (self.rto.round_trip() << doublings).min(MISSED_MAX);
-        sending.times < UNLUCKY || now.saturating_sub(sending.at) > wait
+        let waited = now.saturating_sub(sending.at) > wait;
+        sending.times < UNLUCKY || waited && instance - self.window.frontier() < INSISTED
     }
 
     fn chosen(&self, instance: u64) -> bool {

@@ -384,6 +384,30 @@ fn what_a_majority_voted_for_is_not_sent_again_for_the_third() {
 }
 
 #[test]
+fn who_takes_nothing_at_all_is_not_flooded_with_all_that_is_on_its_way() {
+    let mut bench = Bench::leading();
+    let piece = [&[b'v'; 1380][..], b"\n"].concat();
+    for number in 0..60 {
+        bench.hears(Role::Client, 1, 0, &Submit { number: number.into() }, &piece);
+    }
+    let proposed = bench.says("2a").len();
+    assert!(proposed as u64 > INSISTED + 10, "{proposed}");
+    for _ in 0..2_000 {
+        bench.now += MS / 2;
+        bench.submits(0); // what answers it goes to others, and counts
+        bench.turn();
+        let heard = bench.out.sequence();
+        bench.votes_having_heard(heard, 1, OWN, &[]);
+        bench.votes_having_heard(heard, 2, OWN, &[]);
+        bench.turn();
+    }
+    let again = bench.says("2a");
+    let times = |instance: u64| again.iter().filter(|line| line.contains(&format!(" i{instance} "))).count();
+    assert!(times(0) > 20, "{} times in a second", times(0));
+    assert_eq!(times(INSISTED), usize::from(UNLUCKY) - 1, "as often as bad luck asks for");
+}
+
+#[test]
 fn who_never_takes_an_instance_is_asked_ever_more_rarely() {
     let (mut bench, _) = with_three_proposed();
     for _ in 0..10_000 {
