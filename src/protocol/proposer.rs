@@ -116,6 +116,24 @@ struct Orphan {
 /// Requests of this kind that are watched at once.
 const ORPHANS_MAX: usize = 16;
 
+/// A request that was handed on to an acceptor.
+#[derive(Clone, Copy, Debug)]
+struct Handed {
+    asker: (Role, u16),
+    first: u64,
+    /// How often it was handed on, all in vain.
+    times: u32,
+    /// Until then nothing of this asker is handed on that we have ourselves.
+    kept_until: Nanos,
+}
+
+/// Requests of this kind that are remembered at once.
+const HANDED_MAX: usize = 16;
+/// A request that was handed on so often in vain is served by the leader: acceptors may not hear it, or not be heard.
+const HANDED_TIMES: u32 = 3;
+/// So are the asker's next ones for so long.
+const KEPT: Nanos = 1_000 * MS;
+
 pub struct Proposer {
     setup: Setup,
     identity: Identity,
@@ -183,6 +201,7 @@ pub struct Proposer {
     /// Who asks for decided instances that no acceptor is known to hold complete: the first of them, and
     /// since when.
     orphans: heapless::Vec<Orphan, ORPHANS_MAX>,
+    handed: heapless::Vec<Handed, HANDED_MAX>,
     /// Whether others were told that we know all that is decided, and when.
     told_ready: (bool, Nanos),
     /// When any client's entry came last.
@@ -242,6 +261,7 @@ impl Proposer {
             repairs: 0,
             explained: 0,
             orphans: heapless::Vec::new(),
+            handed: heapless::Vec::new(),
             told_ready: (true, 0),
             submit_heard: 0,
             waiting: None,

@@ -47,7 +47,9 @@ impl Proposer {
             return;
         }
         let decided_until = self.decided_until();
-        let stored_until = self.stored_until(now, packet);
+        let asker = (packet.sender.role, packet.sender.id);
+        let Some(first) = RangeRecord::all(ranges).next().map(|range| range.first) else { return };
+        let stored_until = if self.keeps(now, asker, first) { 0 } else { self.stored_until(now, packet) };
         let mut elsewhere = RangeSet::default();
         for range in RangeRecord::all(ranges) {
             for instance in range.first
@@ -78,9 +80,33 @@ impl Proposer {
                 self.window.mark_sent(instance, now, sequence);
             }
         }
-        if let Some(first) = elsewhere.ranges().first() {
-            self.delegate(now, (from, packet), (first.first, &elsewhere), out);
+        if let Some(missing) = elsewhere.ranges().first() {
+            self.hand_on(asker, first);
+            self.delegate(now, (from, packet), (missing.first, &elsewhere), out);
         }
+    }
+
+    /// Whether what this process asks for, from this instance on, was handed on in vain before.
+    fn keeps(&mut self, now: Nanos, asker: (Role, u16), first: u64) -> bool {
+        let Some(handed) = self.handed.iter_mut().find(|handed| handed.asker == asker) else { return false };
+        if handed.first != first {
+            handed.times = 0;
+        } else if handed.times >= HANDED_TIMES {
+            handed.kept_until = now + KEPT;
+        }
+        now < handed.kept_until
+    }
+
+    /// Remembers that a request was handed on.
+    fn hand_on(&mut self, asker: (Role, u16), first: u64) {
+        if let Some(handed) = self.handed.iter_mut().find(|handed| handed.asker == asker) {
+            (handed.first, handed.times) = (first, handed.times + 1);
+            return;
+        }
+        if self.handed.is_full() {
+            self.handed.remove(0); // the oldest: it has moved on, or comes again
+        }
+        let _ = self.handed.push(Handed { asker, first, times: 1, kept_until: 0 });
     }
 
     /// Acceptors that can be asked for what the sender of this packet lacks, another one first each time.

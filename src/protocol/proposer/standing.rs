@@ -68,6 +68,7 @@ impl Proposer {
         self.campaign_at = now + (self.random.between(5 * MS, 30 * MS) << self.deposed);
         self.blocked = false;
         self.orphans.clear();
+        self.handed.clear();
         self.heartbeat(To::Group(Role::Proposer), 0, out);
         out.disarm(RETRANSMIT);
         out.disarm(FLOW);

@@ -616,6 +616,9 @@ fn a_leader_hands_what_a_majority_has_to_an_acceptor_and_serves_the_rest_itself(
         let fetch = format!("P1 fetch [8..10) for 127.0.0.1:4004 → A{acceptor}");
         assert_eq!(lacks(&mut bench, 8, 13), (vec![fetch], 3), "a majority has two of them");
     }
+    assert_eq!(lacks(&mut bench, 8, 13), (vec![], 5), "no acceptor has answered, time and again");
+    assert_eq!(lacks(&mut bench, 7, 13), (vec![], 6), "nor would it now");
+    bench.now += KEPT;
     bench.votes_with(2, OWN, (0, end), &[]);
     let (fetches, values) = lacks(&mut bench, 0, end);
     assert_eq!(fetches, ["P1 fetch [0..21) for 127.0.0.1:4004 → A2"]);
