@@ -517,6 +517,14 @@ fn a_lowest_id_that_hears_no_votes_does_not_stall_the_group() {
 }
 
 #[test]
+fn a_learner_gets_from_the_leader_what_acceptors_that_do_not_hear_it_cannot_be_asked_for() {
+    run(
+        "3 acceptors; 1 proposer; 1 learner; client 1 submits 2000 values of 1000 bytes at 1000/s; wait 4s; \
+         acceptors hear no proposer 1; restart learner 1; expect all delivered within 30s",
+    );
+}
+
+#[test]
 fn a_lowest_id_that_no_acceptor_hears_does_not_stall_the_group() {
     run("3 acceptors; 2 proposers; 2 learners; acceptors hear no proposer 1; client 1 submits 100 values; \
          expect all delivered within 20s");
