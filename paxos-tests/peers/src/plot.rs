@@ -16,7 +16,7 @@ pub fn svg(rows: &[Row]) -> String {
     let (mut body, mut y) = (String::new(), 34.0);
     for group in rows.chunk_by(|a, b| (a.value_bytes, &a.kind) == (b.value_bytes, &b.kind)) {
         y += 22.0;
-        let title = format!("{}, values of {} bytes", group[0].kind, number(group[0].value_bytes as f64));
+        let title = format!("{}, values of {} bytes", group[0].kind, group[0].value_bytes);
         add(&mut body, &format!("<text x=\"{LEFT}\" y=\"{y}\" font-weight=\"bold\">{title}</text>"));
         y += 8.0;
         let most = group.iter().map(|row| row.mbit_per_s).fold(1e-9, f64::max);
