@@ -52,8 +52,9 @@ const LATER: u64 = 3;
 /// Instances sent again when a timeout passes in vain: enough for the votes for them to show all that was lost before,
 /// and one more.
 const PROBE: usize = LATER as usize + 1;
-/// After so many sendings who does not take an instance is not merely unlucky: it may have no space.
-const UNLUCKY: u16 = 4;
+/// After so many sendings who does not take an instance is not merely unlucky: it may have no space. When half of all
+/// packets are lost, one instance of 65,536 comes to this.
+const UNLUCKY: u16 = 16;
 /// Such an instance is sent again after this long at the latest,
 const MISSED_MAX: Nanos = 20 * MS;
 /// if it is one of the first so many that are not decided: without them nothing behind them is.
