@@ -24,7 +24,7 @@ work=$(mktemp -d)
 watcher=
 end() {
     [[ -z $watcher ]] || kill "$watcher" 2>/dev/null || true
-    [[ -n ${KEEP-} ]] || rm -rf "$work"
+    rm -rf "$work"
 }
 trap end EXIT
 

@@ -122,7 +122,7 @@ pub const CREDIT_SHARE: (u64, u64) = (5, 8);
 /// ports of switches on the way hold less than the largest buffers, and nobody tells of what they drop. What is
 /// unread is 384 KiB then, of full packets 250 KB: a link of 1 Gbit/s is full with 125 KB when a round trip takes 1 ms,
 /// and with 250 KB when a sync of 1 ms belongs to it.
-pub const LAN_SPACE: usize = (384 << 10) * 8 / 5;
+pub const LAN_SPACE: usize = (384 << 10) * CREDIT_SHARE.1 as usize / CREDIT_SHARE.0 as usize;
 
 /// How long a receiver that does not read may hold the leader back before it is left to catch up: 250 ms.
 pub const PATIENCE: u64 = 250 * MS;

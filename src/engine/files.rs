@@ -66,14 +66,9 @@ impl Files {
     }
 
     fn file(&mut self, segment: u64) -> io::Result<&mut Uncached> {
-        let writable = || writable(&path(&self.directory, segment));
         let open = match self.open.take() {
             Some(open) if open.0 == segment => open,
-            Some((_, mut uncached)) => {
-                uncached.replace(writable()?);
-                (segment, uncached)
-            }
-            None => (segment, Uncached::new(writable()?)),
+            _ => (segment, Uncached::new(writable(&path(&self.directory, segment))?)),
         };
         Ok(&mut self.open.insert(open).1)
     }

@@ -13,8 +13,6 @@ use std::os::unix::fs::FileExt;
 #[derive(Debug)]
 pub struct Uncached {
     file: File,
-    /// Where to copy what does not lie as the disk wants it.
-    copy: Aligned,
     /// Whether the file system takes part.
     direct: bool,
 }
@@ -23,16 +21,10 @@ impl Uncached {
     /// Of a file that is open for writing.
     pub fn new(file: File) -> Uncached {
         let direct = set_direct(&file, true).is_ok(); // else by way of the cache, as ever
-        Uncached { file, copy: Aligned::default(), direct }
+        Uncached { file, direct }
     }
 
-    /// The file goes on as another one.
-    pub fn replace(&mut self, file: File) {
-        self.direct = set_direct(&file, true).is_ok();
-        self.file = file;
-    }
-
-    /// Writes whole sectors.
+    /// Writes whole sectors. Those that do not lie in memory as the disk wants them are copied first.
     ///
     /// # Errors
     /// When the disk fails.
@@ -40,12 +32,12 @@ impl Uncached {
         if !self.direct {
             return self.file.write_all_at(bytes, offset);
         }
+        let mut copy = Aligned::default();
         let aligned = if bytes.as_ptr().addr().is_multiple_of(ALIGNMENT) {
             bytes
         } else {
-            self.copy.truncate(0);
-            self.copy.extend_from_slice(bytes);
-            &self.copy
+            copy.extend_from_slice(bytes);
+            &copy
         };
         match self.file.write_all_at(aligned, offset) {
             // It wants larger sectors than ours. It says so before it writes anything.
@@ -87,30 +79,22 @@ mod tests {
     use crate::engine::scratch::Scratch;
     use std::fs;
 
-    fn written(uncached: &mut Uncached) {
-        uncached.write_all_at(&[1; 1024], 0).unwrap();
-        let frame: Vec<u8> = (0..5 * 512).map(|at| (at % 251) as u8).collect();
-        uncached.write_all_at(&frame[..], 1024).unwrap();
-        uncached.write_all_at(&[2; 512], 1024 + frame.len() as u64).unwrap();
-        uncached.sync_data().unwrap();
-    }
-
-    fn expected() -> Vec<u8> {
-        let frame: Vec<u8> = (0..5 * 512).map(|at| (at % 251) as u8).collect();
-        [&[1; 1024][..], &frame, &[2; 512]].concat()
-    }
-
     #[test]
     fn sectors_from_anywhere_in_memory_come_to_where_they_belong() {
         let scratch = Scratch::new();
         let path = scratch.0.join("file");
         let mut uncached = Uncached::new(File::create(&path).unwrap());
-        written(&mut uncached);
-        assert_eq!(fs::read(&path).unwrap(), expected());
-        let path = scratch.0.join("other");
-        uncached.replace(File::create(&path).unwrap());
-        written(&mut uncached);
-        assert_eq!(fs::read(&path).unwrap(), expected());
+        let frame: Vec<u8> = (0..5 * 512).map(|at| (at % 251) as u8).collect();
+        let mut aligned = Aligned::default();
+        aligned.extend_from_slice(&[3; 8192]);
+        let pieces = [&[1; 1024][..], &frame, &[2; 512], &aligned];
+        let mut offset = 0;
+        for piece in pieces {
+            uncached.write_all_at(piece, offset).unwrap();
+            offset += piece.len() as u64;
+        }
+        uncached.sync_data().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), pieces.concat());
     }
 
     #[test]

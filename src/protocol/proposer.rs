@@ -202,6 +202,7 @@ pub struct Proposer {
     /// Who asks for decided instances that no acceptor is known to hold complete: the first of them, and
     /// since when.
     orphans: heapless::Vec<Orphan, ORPHANS_MAX>,
+    /// What was handed on to acceptors, by who asked: the latest request of each.
     handed: heapless::Vec<Handed, HANDED_MAX>,
     /// Whether others were told that we know all that is decided, and when.
     told_ready: (bool, Nanos),

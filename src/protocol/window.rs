@@ -27,7 +27,7 @@ struct Slot {
 }
 
 /// How an instance was sent.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Sending {
     /// When, last.
     pub at: Nanos,

@@ -37,8 +37,7 @@ impl EntryHeader {
     }
 
     pub fn number(&self) -> u64 {
-        let n = self.number;
-        u64::from_be_bytes([0, 0, n[0], n[1], n[2], n[3], n[4], n[5]])
+        crate::header::sequence(self.number)
     }
 }
 

@@ -107,8 +107,7 @@ impl Header {
 }
 
 /// The number in a field of 48 bits.
-pub(crate) fn sequence(field: [u8; 6]) -> u64 {
-    let s = field;
+pub(crate) fn sequence(s: [u8; 6]) -> u64 {
     u64::from_be_bytes([0, 0, s[0], s[1], s[2], s[3], s[4], s[5]])
 }
 

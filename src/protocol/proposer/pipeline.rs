@@ -115,7 +115,8 @@ impl Proposer {
     /// a long queue stretches (RFC 9002 §6.1.1).
     pub(super) fn send_missed(&mut self, now: Nanos, out: &mut Outbox) {
         let mut left = RESEND;
-        let undecided = Range::new(self.window.frontier(), self.sent_until.max(self.window.frontier()));
+        let frontier = self.window.frontier();
+        let undecided = Range::new(frontier, self.sent_until.max(frontier));
         for acceptor in 0..self.acceptors.len() {
             let left_out = self.window.tally.left_out(acceptor, self.ballot, undecided);
             for instance in left_out.iter().flat_map(|range| range.first..range.until) {
