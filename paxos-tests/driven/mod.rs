@@ -15,6 +15,8 @@ pub const LAYOUT: Layout = Layout { packet: 1472, cluster: 5 };
 const MS: Nanos = 1_000_000;
 /// Between two turns of everybody.
 const STEP: Nanos = 20_000;
+/// Nothing is under way when no packet was for so long: longer than an acceptor has a vote wait for more.
+const QUIET: Nanos = 2 * MS;
 /// A turn reads no more.
 const READ: usize = 1024;
 /// What flow control takes the room of a socket for, bytes.
@@ -126,6 +128,8 @@ pub struct Cluster<G> {
     pub acceptors: Vec<Node<Acceptor, G>>,
     pub learners: Vec<Node<Learner, G>>,
     now: Nanos,
+    /// When a packet was under way last.
+    carried: Nanos,
     lines: Vec<u8>,
 }
 
@@ -141,6 +145,7 @@ impl<G: Gauge> Cluster<G> {
                 .map(|id| Node::new(setup(Role::Learner, id), |setup| Learner::new(setup, Format::Value, 0)))
                 .collect(),
             now: 0,
+            carried: 0,
             lines: line.repeat(OFFERED),
         }
     }
@@ -173,6 +178,9 @@ impl<G: Gauge> Cluster<G> {
         self.proposers.iter_mut().for_each(|node| take(node, &mut packets));
         self.acceptors.iter_mut().for_each(|node| take(node, &mut packets));
         self.learners.iter_mut().for_each(|node| take(node, &mut packets));
+        if !packets.is_empty() {
+            self.carried = self.now;
+        }
         for (from, to, bytes) in packets {
             self.client.hears(from, to, &bytes);
             self.proposers.iter_mut().for_each(|node| node.hears(from, to, &bytes));
@@ -198,7 +206,8 @@ impl<G: Gauge> Cluster<G> {
     }
 
     fn is_quiet(&self) -> bool {
-        self.client.inbox.is_empty()
+        self.now - self.carried >= QUIET
+            && self.client.inbox.is_empty()
             && self.proposers.iter().all(|node| node.inbox.is_empty())
             && self.acceptors.iter().all(|node| node.inbox.is_empty())
             && self.learners.iter().all(|node| node.inbox.is_empty())

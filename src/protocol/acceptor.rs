@@ -12,6 +12,7 @@
 mod essence;
 
 use super::catch_up::{CatchUp, Step};
+use super::flow::{cost, share};
 use super::identity::Identity;
 use super::lineage::bound;
 use super::memory::Memory;
@@ -25,8 +26,8 @@ use crate::planted::{Bug, planted};
 use core::net::SocketAddrV4;
 use wire::report::Room;
 use wire::{
-    Ballot, Batch, Body, Fetch, Helped, Join, Nack, Packet, Phase1b, Phase2a, Phase2b, RANGES_MAX, Range,
-    RangeRecord, Role, Value, flags, sequence_field,
+    Ballot, Batch, Body, Fetch, HEADER_LEN, Helped, Join, Nack, Packet, Phase1b, Phase2a, Phase2b,
+    RANGES_MAX, Range, RangeRecord, Role, Value, flags, sequence_field,
 };
 use zerocopy::IntoBytes;
 
@@ -35,10 +36,17 @@ const CATCH_UP: usize = 1;
 const SETTLE: usize = 2;
 const JOIN: usize = 3;
 const SEAL: usize = 4;
+const VOTE: usize = 5;
 
 /// How long a new acceptor waits for an earlier one with its id to answer, before it promises or votes in
 /// that one's name.
 const SETTLE_TIME: Nanos = 20 * MS;
+
+/// Votes gather, of so many undecided instances at least and for so long at most, while the leader may go on
+/// without them: each takes room on the link of every learner. Nobody waits for a vote on the latest of a long
+/// queue.
+const GATHERED_MIN: u64 = 64;
+const GATHER: Nanos = MS;
 
 /// How long after its last frame an idle acceptor writes an empty one, which proves the last to have been
 /// durable.
@@ -81,8 +89,12 @@ pub struct Acceptor {
     read_until: u64,
     space: u32,
     drops: u32,
-    /// A vote is owed.
+    /// A vote is owed at once.
     vote_due: bool,
+    /// What was accepted since the last vote, as a cost, when nothing is missing before it.
+    unvoted: u64,
+    voted: Nanos,
+    vote_timer_set: bool,
     /// A refusal is owed: to whom, for which ballot.
     nack_due: Option<(SocketAddrV4, Ballot)>,
     catch_up: CatchUp,
@@ -135,6 +147,9 @@ impl Acceptor {
             space: 0,
             drops: 0,
             vote_due: false,
+            unvoted: 0,
+            voted: 0,
+            vote_timer_set: false,
             nack_due: None,
             jobs: heapless::Deque::new(),
             full: false,
@@ -259,7 +274,12 @@ impl Acceptor {
         }
         self.promise(ballot, out);
         self.read_until = self.read_until.max(instance + 1);
-        self.vote_due = true;
+        match self.votes.ranges() {
+            [all] if all.until == instance => {
+                self.unvoted += cost(HEADER_LEN + size_of::<Phase2a>() + batch.as_bytes().len())
+            }
+            _ => self.vote_due = true,
+        }
         if instance >= decided_until.saturating_add(AHEAD_MAX) && !planted(Bug::FarAheadStored) {
             return; // far ahead: no honest leader proposes there
         }
@@ -460,7 +480,18 @@ impl Acceptor {
         }
     }
 
-    fn vote(&mut self, out: &mut Outbox) {
+    /// Whether the vote on what came last can wait for more. Timers see to it that it does not for long.
+    fn gathers(&mut self, now: Nanos, out: &mut Outbox) -> bool {
+        let [all] = self.votes.ranges() else { return false };
+        let until = self.voted + GATHER;
+        let gathers = all.len() >= GATHERED_MIN && self.unvoted < share(self.space) / 2 && now < until;
+        if gathers && !core::mem::replace(&mut self.vote_timer_set, true) {
+            out.arm(VOTE, until);
+        }
+        gathers
+    }
+
+    fn vote(&mut self, now: Nanos, out: &mut Outbox) {
         let lives = self.rejoin.lives().records();
         let body = Phase2b {
             life: self.life().into(),
@@ -482,7 +513,7 @@ impl Acceptor {
             &body,
             &[lives.as_bytes(), votes.as_bytes()],
         );
-        self.vote_due = false;
+        (self.vote_due, self.unvoted, self.voted) = (false, 0, now);
     }
 
     fn fence_flag(&self) -> u8 {
@@ -728,6 +759,7 @@ impl Process for Acceptor {
                 out.arm(HEARTBEAT, now + self.setup.heartbeat);
             }
             JOIN if !self.is_member() => out.arm(JOIN, self.rejoin.ask_again(now)),
+            VOTE => self.vote_timer_set = false,
             SEAL => {
                 if let Some(journal) = out.journal() {
                     journal.mark();
@@ -756,8 +788,8 @@ impl Process for Acceptor {
                 return;
             }
         }
-        if self.vote_due {
-            self.vote(out);
+        if self.vote_due || self.unvoted > 0 && !self.gathers(now, out) {
+            self.vote(now, out);
         }
         if let Some((to, refused)) = self.nack_due.take()
             && refused < self.promised

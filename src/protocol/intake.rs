@@ -5,6 +5,7 @@ use super::flow::{cost, share};
 use super::outbox::{Outbox, To};
 use super::sessions::Sessions;
 use crate::limits::{INTAKE_MAX, REORDER_POOL, SESSIONS};
+use core::net::SocketAddrV4;
 use wire::{Ack, AckRecord, BEYOND_BITS, Ballot, HEADER_LEN, Role, Status, flags};
 use zerocopy::{FromZeros, IntoBytes};
 
@@ -21,6 +22,10 @@ struct Guest {
     /// Entries below are in the log.
     logged: u64,
     heard: Nanos,
+    /// Where it sends from.
+    at: SocketAddrV4,
+    /// Until then its acks go to all clients: an entry came again, so perhaps what goes to it alone is lost.
+    shared_until: Nanos,
     /// What it was last told that it may have on the way. It begins small and doubles with every ack up to
     /// its share, so that clients that come together are all known before any of them has much on the way.
     credit: u32,
@@ -84,10 +89,11 @@ impl Intake {
         self.turned_away.clear();
     }
 
-    /// An entry came. `log` appends it to the log, or says that the log is full.
+    /// An entry came, from this address. `log` appends it to the log, or says that the log is full.
     pub fn submit(
         &mut self,
         now: Nanos,
+        from: SocketAddrV4,
         entry: Submitted<'_>,
         sessions: &Sessions,
         mut log: impl FnMut(Submitted<'_>) -> bool,
@@ -102,16 +108,20 @@ impl Intake {
             return;
         }
         let decided = if entry.incarnation == session.incarnation { session.next } else { 0 };
-        let Some(at) = self.guest(now, entry.client, entry.incarnation, decided) else { return };
+        let Some(at) = self.guest(now, (entry.client, entry.incarnation), decided, from) else { return };
+        let place = (entry.number % BEYOND_BITS as u64) as usize;
         let guest = &mut self.guests[at];
-        guest.heard = now;
+        (guest.heard, guest.at) = (now, from);
+        let again = entry.number < guest.logged || guest.waiting[place] != NONE;
+        if again {
+            guest.shared_until = now + ACTIVE;
+        }
         if !core::mem::replace(&mut guest.due, true) {
             self.due.push(at as u16);
         }
         if entry.piece.len() > self.room || entry.number < guest.logged {
             return;
         }
-        let place = (entry.number % BEYOND_BITS as u64) as usize;
         if entry.number == guest.logged && guest.waiting[place] == NONE && log(entry) {
             guest.logged += 1;
         } else {
@@ -198,16 +208,34 @@ impl Intake {
             add(record, out);
         }
         if !records.is_empty() {
-            out.send_flagged(To::Group(Role::Client), flags::LEADING, &body, &[records.as_bytes()]);
+            let to = self.only_due(now).map_or(To::Group(Role::Client), To::Peer);
+            out.send_flagged(to, flags::LEADING, &body, &[records.as_bytes()]);
         }
         self.due.clear();
         self.turned_away.clear();
     }
 
+    /// Where the only client is that an ack is owed to: it need not wake the others, nor take a part of their links.
+    fn only_due(&self, now: Nanos) -> Option<SocketAddrV4> {
+        match self.due[..] {
+            [at] if self.turned_away.is_empty() => {
+                let guest = &self.guests[usize::from(at)];
+                (now >= guest.shared_until).then_some(guest.at)
+            }
+            _ => None,
+        }
+    }
+
     /// The guest of a client's session, made when it is new. `None` for an earlier start than the one served; but
     /// one of which nothing is logged, and nothing was heard for a second, has ended without a trace, and the
     /// earlier one goes on.
-    fn guest(&mut self, now: Nanos, client: u16, incarnation: u64, decided: u64) -> Option<usize> {
+    fn guest(
+        &mut self,
+        now: Nanos,
+        (client, incarnation): (u16, u64),
+        decided: u64,
+        from: SocketAddrV4,
+    ) -> Option<usize> {
         let at = self.index[usize::from(client)];
         if at != NONE {
             let at = usize::from(at);
@@ -227,6 +255,8 @@ impl Intake {
                 incarnation,
                 logged: decided,
                 heard: now,
+                at: from,
+                shared_until: 0,
                 credit: 0,
                 due: false,
                 waiting: [NONE; BEYOND_BITS],

@@ -444,10 +444,10 @@ mod tests {
         out.send(To::Group(Role::Client), &Hello { answered: 0.into() }, &[]);
         let runs: Vec<_> = out.runs().map(|(to, bytes, segment)| (to, bytes.len(), segment)).collect();
         let expected = [
-            (group, 156 + 156 + 96, 156),
-            (group, 96, 96),
-            (group, 156, 156),
-            (To::Group(Role::Client), 56, 56),
+            (group, 148 + 148 + 88, 148),
+            (group, 88, 88),
+            (group, 148, 148),
+            (To::Group(Role::Client), 48, 48),
         ];
         assert_eq!(runs, expected);
         let sequences: Vec<u64> =

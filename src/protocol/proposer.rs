@@ -384,7 +384,7 @@ impl Proposer {
         }
     }
 
-    fn submitted(&mut self, now: Nanos, packet: &Packet<'_>, out: &mut Outbox) {
+    fn submitted(&mut self, now: Nanos, from: SocketAddrV4, packet: &Packet<'_>, out: &mut Outbox) {
         let Body::Submit(body, piece) = packet.body else { return };
         self.submit_heard = now;
         if !self.leads() {
@@ -412,7 +412,7 @@ impl Proposer {
         let ballot = self.ballot;
         let log =
             |entry: Submitted<'_>| Proposer::log((&mut *window, &mut *proposed, &mut *open), ballot, entry);
-        self.intake.submit(now, entry, &self.sessions, log);
+        self.intake.submit(now, from, entry, &self.sessions, log);
     }
 }
 
@@ -441,7 +441,7 @@ impl Process for Proposer {
             }
         }
         match packet.body {
-            Body::Submit(..) => self.submitted(now, packet, out),
+            Body::Submit(..) => self.submitted(now, from, packet, out),
             Body::Phase2b(..) => self.voted(now, from, packet, out),
             Body::Phase2a(body, batch) => {
                 let (ballot, instance) = (body.ballot(packet.sender), body.instance.get());

@@ -1,16 +1,16 @@
-//! The 48 bytes that every packet begins with.
+//! The 40 bytes that every packet begins with.
 
 use core::fmt;
-use twox_hash::XxHash3_128;
+use twox_hash::XxHash3_64;
 use zerocopy::byteorder::big_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// What every packet begins with.
 pub const MAGIC: [u8; 2] = *b"PX";
 /// Of this packet format. A process counts and names packets of another version; it never guesses at them.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 /// Bytes of a [`Header`].
-pub const HEADER_LEN: usize = 48;
+pub const HEADER_LEN: usize = 40;
 
 /// The four roles. The numbers are those of the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,7 +93,7 @@ pub struct Header {
     /// Which life of the log this packet belongs to; 0 while the sender does not know.
     pub log: U32,
     /// Over everything else in the packet, see [`tag`].
-    pub tag: [u8; 16],
+    pub tag: [u8; 8],
 }
 
 const _: () = assert!(size_of::<Header>() == HEADER_LEN);
@@ -117,19 +117,19 @@ pub fn sequence_field(sequence: u64) -> [u8; 6] {
     [b[2], b[3], b[4], b[5], b[6], b[7]]
 }
 
-/// The tag of a packet: XXH3-128 over all bytes but the tag itself. It finds damage, not malice.
+/// The tag of a packet: XXH3-64 over all bytes but the tag itself. It finds damage, not malice.
 ///
 /// The body is hashed where it lies; its hash takes the place of the tag behind the other 32 header bytes,
-/// and the hash of these 48 bytes is the tag. So nothing needs to be copied or blanked.
+/// and the hash of these 40 bytes is the tag. So nothing needs to be copied or blanked.
 ///
 /// # Panics
 /// When `packet` is shorter than a header.
-pub fn tag(packet: &[u8]) -> [u8; 16] {
+pub fn tag(packet: &[u8]) -> [u8; 8] {
     let (header, body) = packet.split_at(HEADER_LEN);
     let mut hashed = [0; HEADER_LEN];
     hashed[..TAG_AT].copy_from_slice(&header[..TAG_AT]);
-    hashed[TAG_AT..].copy_from_slice(&XxHash3_128::oneshot(body).to_be_bytes());
-    XxHash3_128::oneshot(&hashed).to_be_bytes()
+    hashed[TAG_AT..].copy_from_slice(&XxHash3_64::oneshot(body).to_be_bytes());
+    XxHash3_64::oneshot(&hashed).to_be_bytes()
 }
 
 #[cfg(test)]

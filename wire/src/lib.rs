@@ -9,8 +9,8 @@
 //! endian. All sizes are proved at compile time; no struct has padding; reserved bytes are zero.
 //!
 //! ```text
-//!  0       2   3    4       6    7     8    10         16            24        28    32                  48
-//!  | magic |ver|kind| length|role|flags| id | sequence | incarnation | cluster | log | tag (16 bytes)    | body …
+//!  0       2   3    4       6    7     8    10         16            24        28    32            40
+//!  | magic |ver|kind| length|role|flags| id | sequence | incarnation | cluster | log | tag         | body …
 //! ```
 //!
 //! This crate holds no socket, no clock and no role: it can be used by tools that only look, as its own

@@ -235,7 +235,7 @@ pub fn seal<B: FixedBody>(
         incarnation: sender.incarnation.into(),
         cluster: layout.cluster.into(),
         log: stamp.log.into(),
-        tag: [0; 16],
+        tag: [0; 8],
     };
     buffer[..HEADER_LEN].copy_from_slice(header.as_bytes());
     let tag = tag(&buffer[..length]);

@@ -30,7 +30,10 @@ impl Hash for Acceptor {
             catch_up: _,
             // What it has yet to hand on:
             jobs: _,
-            // When the leader sends again, and flow control:
+            // When it votes, when the leader sends again, and flow control:
+            unvoted: _,
+            voted: _,
+            vote_timer_set: _,
             heard_until: _,
             read_until: _,
             space: _,

@@ -109,7 +109,11 @@ impl Bench {
 
     /// Ends the turn. Returns the packets that it sends, as they are printed, and to whom.
     fn answers(&mut self) -> Vec<String> {
-        self.acceptor.turn(0, &mut self.out);
+        self.answers_at(0)
+    }
+
+    fn answers_at(&mut self, now: Nanos) -> Vec<String> {
+        self.acceptor.turn(now, &mut self.out);
         let answers = self.out.queued().map(|(to, bytes)| {
             let to = match to {
                 To::Group(role) => format!("{role}s"),
@@ -232,6 +236,58 @@ fn the_votes_of_a_turn_leave_in_one_packet_as_ranges() {
         bench.answers(),
         [format!("A1 2b 1.P1 [0..3) [5..7) [9..10) decided<0 complete<0 heard<1 read<10 {ROOM}")]
     );
+}
+
+/// A long queue: everything up to here was accepted and voted for at time 0, and nothing is decided.
+fn queue(room: u32) -> Bench {
+    let mut bench = Bench::new();
+    bench.acceptor.receive_space(room, 0);
+    for instance in 0..GATHERED_MIN {
+        bench.propose(ballot(1, P1), instance, 0, "x");
+    }
+    assert_eq!(bench.answers().len(), 1);
+    bench
+}
+
+#[test]
+fn a_vote_on_the_latest_of_a_long_queue_waits_for_more_but_not_for_long() {
+    let mut bench = queue(1 << 20);
+    let mut armed = None;
+    for instance in 64..70 {
+        bench.propose(ballot(1, P1), instance, 0, "x");
+        assert_eq!(bench.answers_at(GATHER - 1), [""; 0]);
+        bench.out.take_timers(|timer, at| armed = at.filter(|_| timer == VOTE).or(armed));
+    }
+    assert_eq!(armed, Some(GATHER));
+    bench.acceptor.timer(GATHER, VOTE, &mut bench.out);
+    let answers = bench.answers_at(GATHER);
+    assert!(answers.len() == 1 && answers[0].starts_with("A1 2b 1.P1 [0..70)"), "{answers:?}");
+    assert_eq!(bench.answers_at(2 * GATHER), [""; 0], "a vote is owed once");
+}
+
+#[test]
+fn a_vote_waits_no_longer_than_the_leader_can_go_on_without_it() {
+    let mut bench = queue(100_000);
+    let votes = (64..200).find(|instance| {
+        bench.propose(ballot(1, P1), *instance, 0, "x");
+        !bench.answers().is_empty()
+    });
+    let read = votes.expect("half of the room is read at last") + 1 - GATHERED_MIN;
+    let packet = cost(HEADER_LEN + size_of::<Phase2a>() + batch("x").len());
+    assert!(read * packet >= share(100_000) / 2 && (read - 1) * packet < share(100_000) / 2, "{read}");
+}
+
+#[test]
+fn a_vote_that_shows_a_loss_waits_for_nothing() {
+    let mut bench = queue(1 << 20);
+    bench.propose(ballot(1, P1), 65, 0, "64 is missing");
+    assert_eq!(bench.answers().len(), 1);
+    bench.propose(ballot(1, P1), 66, 0, "still");
+    assert_eq!(bench.answers().len(), 1);
+    bench.propose(ballot(1, P1), 64, 0, "comes late");
+    assert_eq!(bench.answers().len(), 1);
+    bench.propose(ballot(1, P1), 30, 0, "x");
+    assert_eq!(bench.answers().len(), 1, "what comes again was asked for: the vote on it is lost");
 }
 
 #[test]

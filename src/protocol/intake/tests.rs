@@ -2,10 +2,16 @@
 
 use super::*;
 use crate::limits::MS;
+use core::net::Ipv4Addr;
 use wire::{Body, Entry, Layout, Packet, Sender};
 
 const ROOM: usize = 100;
 const B1: Ballot = Ballot::new(1, 1, 1);
+
+/// Where a client sends from.
+fn address(client: u16) -> SocketAddrV4 {
+    SocketAddrV4::new(Ipv4Addr::LOCALHOST, client)
+}
 
 struct Bench {
     intake: Intake,
@@ -36,7 +42,7 @@ impl Bench {
         for &number in numbers {
             let piece = number.to_be_bytes();
             let entry = Submitted { client, incarnation, number, piece: &piece };
-            intake.submit(*now, entry, sessions, |entry| take(log, free, entry));
+            intake.submit(*now, address(client), entry, sessions, |entry| take(log, free, entry));
         }
     }
 
@@ -67,6 +73,14 @@ impl Bench {
         records
     }
 
+    /// Where the acks that are owed go.
+    fn acks_go_to(&mut self) -> Vec<To> {
+        self.intake.acknowledge(self.now, &self.sessions, (B1, 0), (200_000, 1000, 1472), &mut self.out);
+        let to = self.out.queued().map(|(to, _)| to).collect();
+        self.out.sent();
+        to
+    }
+
     /// The one ack that is owed: decided until, received until.
     fn ack(&mut self) -> (u64, u64) {
         let acks = self.acks();
@@ -92,6 +106,28 @@ fn entries_in_order_go_straight_into_the_log() {
     assert_eq!(bench.numbers(), [0, 1, 2]);
     assert_eq!(bench.ack(), (0, 3));
     assert!(bench.acks().is_empty(), "an ack is owed once");
+}
+
+#[test]
+fn an_ack_to_one_client_goes_to_it_alone_until_an_entry_comes_again() {
+    let mut bench = Bench::new();
+    let group = To::Group(Role::Client);
+    bench.comes(1, 5, &[0, 1]);
+    assert_eq!(bench.acks_go_to(), [To::Peer(address(1))]);
+    bench.comes(1, 5, &[2]);
+    bench.comes(2, 5, &[0]);
+    assert_eq!(bench.acks_go_to(), [group], "two clients have a packet in common");
+    bench.comes(1, 5, &[2]);
+    assert_eq!(bench.acks_go_to(), [group], "what it was sent alone may be lost on the way");
+    bench.comes(2, 5, &[1]);
+    assert_eq!(bench.acks_go_to(), [To::Peer(address(2))], "which says nothing of another's way");
+    bench.now += ACTIVE;
+    bench.comes(1, 5, &[3]);
+    assert_eq!(bench.acks_go_to(), [To::Peer(address(1))]);
+    bench.decided(1, 5, 0);
+    bench.acks_go_to();
+    bench.comes(1, 4, &[0]);
+    assert_eq!(bench.acks_go_to(), [group], "an earlier start is known by its id alone");
 }
 
 #[test]

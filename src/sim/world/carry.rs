@@ -44,7 +44,7 @@ impl World {
             }
         };
         self.counts.sent[packet.kind as usize] += 1;
-        let tag = u64::from_le_bytes(packet.header.tag[..8].try_into().expect("8 of 16 bytes"));
+        let tag = u64::from_le_bytes(packet.header.tag);
         self.digest = (self.digest ^ tag ^ self.now).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
         let speaker = Speaker { start: origin.start, life: origin.life, durable };
         self.checker.sent(self.now, &packet, speaker, &self.streams)?;

@@ -32,7 +32,7 @@ fn a_packet_is_a_line_and_the_rest_is_counted() {
         lines,
         "  0.000000  127.0.0.1:5000 > 239.0.0.1:7000  A2 hello
   0.001000  127.0.0.1:5000 > 239.0.0.1:7000  malformed: tag does not match: damaged or forged
-  0.002000  127.0.0.1:5000 > 239.0.0.1:7000  malformed: too short: 12 of 48 bytes
+  0.002000  127.0.0.1:5000 > 239.0.0.1:7000  malformed: too short: 12 of 40 bytes
   0.003000  127.0.0.1:5000 > 239.0.0.1:7000  A2 hello
   0.003000  127.0.0.1:5000 > 239.0.0.1:7000  A2 hello
   0.003000  127.0.0.1:5000 > 239.0.0.1:7000  malformed: says 56 bytes, has 50

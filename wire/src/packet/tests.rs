@@ -251,7 +251,7 @@ fn each_refusal_names_its_reason() {
         }
         Packet::parse(&packet).map(|packet| packet.to_string()).unwrap_err().to_string()
     };
-    assert_eq!(reason(&|p| p.truncate(12)), "too short: 12 of 48 bytes");
+    assert_eq!(reason(&|p| p.truncate(12)), "too short: 12 of 40 bytes");
     assert_eq!(reason(&|p| p.resize(PACKET_MAX + 1, 0)), "too long: 9189 bytes");
     assert_eq!(reason(&|p| p[0] = b'Q'), "not ours: wrong magic");
     assert_eq!(reason(&|p| p[2] = 9), "version 9, not 2");
@@ -279,9 +279,9 @@ fn a_coalesced_datagram_splits_into_its_packets() {
 
 #[test]
 fn rooms_follow_from_the_packet_length() {
-    assert_eq!(batch_room(1472), 1400);
-    assert_eq!(entry_room(1472), 1382);
-    let piece = [b'x'; 1382];
+    assert_eq!(batch_room(1472), 1408);
+    assert_eq!(entry_room(1472), 1390);
+    let piece = [b'x'; 1390];
     let entry = EntryHeader::new(1, 2, 3, piece.len());
     let packet = sealed(sender(Role::Proposer, 1), 0, &Phase2a::new(0, 0, 1), &[entry.as_bytes(), &piece]);
     assert_eq!(packet.len(), 1472);
