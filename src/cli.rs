@@ -4,7 +4,7 @@ mod bench;
 mod inspect;
 mod sim;
 
-use crate::conf::{Conf, data_directory};
+use crate::conf::{Conf, data_directory, size_text};
 use crate::engine::clock;
 use crate::engine::heap;
 use crate::engine::input::{self, Input, Lines};
@@ -27,7 +27,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wire::Role;
 
 /// Total-order broadcast for a LAN: Multi-Paxos over UDP/IP multicast.
@@ -295,14 +295,23 @@ fn acceptor(args: &AcceptorArgs) -> Result<ExitCode, String> {
     }
     // Remembering comes first: sockets that nobody reads for so long would overflow.
     let mut memory = Memory::touching(heap::touch);
-    let (mut reactor, setup) = match data(args, &conf) {
-        None => Reactor::open(Role::Acceptor, process.id, &conf)?,
+    let journal = match data(args, &conf) {
+        None => None,
         Some(directory) => {
             let owner = Owner { cluster: reactor::cluster(&conf), acceptor: process.id };
-            let journal =
-                storage::open(&directory, owner, &mut memory).map_err(|error| format!("paxos: {error}"))?;
-            Reactor::open_durable(Role::Acceptor, process.id, &conf, journal)?
+            let journal = storage::open(&directory, owner, &mut memory);
+            Some(journal.map_err(|error| format!("paxos: {error}"))?)
         }
+    };
+    if conf.reserve > 0 {
+        let begun = Instant::now();
+        memory.reserve(conf.reserve);
+        let took = begun.elapsed().as_millis();
+        log::info!(target: "paxos", "{} of memory taken in {took} ms", size_text(conf.reserve));
+    }
+    let (mut reactor, setup) = match journal {
+        None => Reactor::open(Role::Acceptor, process.id, &conf)?,
+        Some(journal) => Reactor::open_durable(Role::Acceptor, process.id, &conf, journal)?,
     };
     ended(drive(process, &mut reactor, &mut Acceptor::remembering(setup, memory), &mut NoDriver)?)
 }

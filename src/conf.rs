@@ -40,7 +40,7 @@ use std::time::Duration;
 
 pub use diagnostics::Diagnostics;
 use key::{Key, Written};
-pub use value::{duration_text, heartbeat, rate, suspect};
+pub use value::{duration_text, heartbeat, rate, reserve, size_text, suspect};
 
 pub use crate::limits::ACCEPTORS_MAX;
 
@@ -67,6 +67,9 @@ const RATE: RangeInclusive<u32> = 1..=u32::MAX;
 const BUFFER: RangeInclusive<usize> = 64 * 1024..=1024 * 1024 * 1024;
 /// Bytes of a socket buffer that are asked for when nothing else is said.
 pub const BUFFER_DEFAULT: usize = 4 * 1024 * 1024;
+
+/// What a machine has at most, and a volatile acceptor keeps.
+const RESERVE: RangeInclusive<usize> = 0..=crate::limits::STORE_MAX;
 
 /// A configuration in which everything is valid.
 ///
@@ -102,6 +105,9 @@ pub struct Conf {
     pub rate: Option<u32>,
     /// Bytes to ask for as `SO_RCVBUF` and `SO_SNDBUF`, 64 KiB to 1 GiB. The kernel may give less, silently.
     pub buffer: usize,
+    /// Bytes of memory that an acceptor takes at its start for what it will accept, up to 64 GiB; 0: it takes what it
+    /// needs when it needs it.
+    pub reserve: usize,
     /// The directory that acceptors remember in, as it was written: see [`Conf::data_of`]. `None`: they
     /// remember in memory only.
     pub data: Option<String>,
@@ -191,6 +197,7 @@ impl Conf {
             Key::Suspect => value::duration_text(self.suspect),
             Key::Rate => self.rate.map_or("none".to_string(), |rate| rate.to_string()),
             Key::Buffer => value::size_text(self.buffer),
+            Key::Reserve => value::size_text(self.reserve),
             Key::Data => self.data.clone().unwrap_or("none".to_string()),
         }
     }

@@ -5,14 +5,19 @@ use super::lan::{self, Lan};
 use super::procfs;
 use super::setting::Setting;
 use super::temporary::Temporary;
-use crate::conf::duration_text;
+use crate::conf::{duration_text, size_text};
 use std::ffi::OsStr;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::path::PathBuf;
 use std::process::{ChildStdin, ChildStdout, Stdio};
 use std::rc::Rc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 use wire::Role;
+
+/// How long acceptors may take to have their memory.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Cluster {
     // In this order: processes end before their directories go.
@@ -67,9 +72,29 @@ impl Cluster {
         let mut cluster = Cluster { members: Vec::new(), directory, data, lan, groups };
         let mut pipes = Pipes::default();
         for (role, id) in setting.members() {
+            if role != Role::Acceptor {
+                cluster.wait_for_memory(setting.reserve)?;
+            }
             cluster.add(role, id, &mut pipes)?;
         }
         Ok((cluster, pipes))
+    }
+
+    /// Until every acceptor has taken what it is to take before it begins.
+    fn wait_for_memory(&mut self, bytes: usize) -> Result<(), String> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.pids(Role::Acceptor).any(|pid| procfs::peak_memory_kib(pid) < bytes as u64 >> 10) {
+            self.check()?;
+            if Instant::now() > deadline {
+                let kib = bytes >> 10;
+                return Err(format!(
+                    "no memory of {kib} KiB for each acceptor within {} s",
+                    PATIENCE.as_secs()
+                ));
+            }
+            sleep(Duration::from_millis(10));
+        }
+        Ok(())
     }
 
     /// Starts one more process, or one again that was killed.
@@ -177,10 +202,11 @@ fn text(setting: &Setting, groups: [SocketAddrV4; 4]) -> String {
     let ids: String = (1..=setting.acceptors).map(|id| format!(" {id}")).collect();
     format!(
         "clients {clients}\nproposers {proposers}\nacceptors {acceptors}{ids}\nlearners {learners}\n\
-         interface {interface}\nmtu {}\nheartbeat {}\nsuspect {}\n",
+         interface {interface}\nmtu {}\nheartbeat {}\nsuspect {}\nreserve {}\n",
         setting.mtu,
         duration_text(setting.heartbeat),
-        duration_text(setting.suspect)
+        duration_text(setting.suspect),
+        size_text(setting.reserve)
     )
 }
 
@@ -210,7 +236,6 @@ pub fn free_groups<const N: usize>() -> Result<[SocketAddrV4; N], String> {
 mod tests {
     use super::*;
     use crate::conf::Conf;
-    use std::time::Duration;
 
     #[test]
     fn the_configuration_is_understood() {

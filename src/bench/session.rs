@@ -6,7 +6,7 @@ use super::raw::{self, Effort};
 use super::setting::{Amount, Setting};
 use super::table::{Column, number, table};
 use super::{json, run};
-use crate::conf::{HEARTBEAT_DEFAULT, SUSPECT_DEFAULT, duration_text};
+use crate::conf::{HEARTBEAT_DEFAULT, SUSPECT_DEFAULT, duration_text, size_text};
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -204,8 +204,12 @@ fn shape(setting: &Setting) -> String {
             format!(", heartbeat {}, suspect {}", duration_text(heartbeat), duration_text(suspect))
         }
     };
+    let reserve = match setting.reserve {
+        0 => String::new(),
+        bytes => format!(", {} of memory each taken before", size_text(bytes)),
+    };
     format!(
-        "{}, {}, {}, {}, MTU {mtu} bytes{times}",
+        "{}, {}, {}{reserve}, {}, MTU {mtu} bytes{times}",
         counted(clients, "client"),
         counted(proposers, "proposer"),
         counted(acceptors, &format!("{durable} acceptor")),

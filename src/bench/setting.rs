@@ -23,6 +23,8 @@ pub struct Setting {
     pub suspect: Duration,
     /// Where the acceptors' directories are made; none: they are volatile.
     pub data: Option<PathBuf>,
+    /// Bytes of memory that each acceptor takes before it begins.
+    pub reserve: usize,
     /// Percent of the multicast datagrams that are dropped.
     pub loss: f64,
     /// Hosts for the processes; none: they are all on this one's loopback interface.
@@ -55,6 +57,7 @@ impl Setting {
             heartbeat: crate::conf::HEARTBEAT_DEFAULT,
             suspect: crate::conf::SUSPECT_DEFAULT,
             data: None,
+            reserve: 0,
             loss: 0.0,
             lan: None,
             rate: None,

@@ -74,6 +74,10 @@ struct ShapeArgs {
     /// volatile, and `raw` measures the disk of temporary files.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Memory that each acceptor takes before it begins, as `reserve` in paxos.conf: what it accepts later need not wait
+    /// for the system's memory.
+    #[arg(long, value_name = "SIZE", default_value = "0", value_parser = conf::reserve)]
+    reserve: usize,
     /// Prints a JSON object a line, one for each run and a summary for each kind of run, in place of a table; the names
     /// end with their units.
     #[arg(long)]
@@ -222,6 +226,7 @@ impl ShapeArgs {
             heartbeat: conf::HEARTBEAT_DEFAULT,
             suspect: conf::SUSPECT_DEFAULT,
             data: self.data.clone(),
+            reserve: self.reserve,
             loss: 0.0,
             lan: None,
             rate: None,

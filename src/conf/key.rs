@@ -17,11 +17,12 @@ pub(super) enum Key {
     Suspect,
     Rate,
     Buffer,
+    Reserve,
     Data,
 }
 
 impl Key {
-    pub(super) const ALL: [Key; 12] = [
+    pub(super) const ALL: [Key; 13] = [
         Key::Clients,
         Key::Proposers,
         Key::Acceptors,
@@ -33,6 +34,7 @@ impl Key {
         Key::Suspect,
         Key::Rate,
         Key::Buffer,
+        Key::Reserve,
         Key::Data,
     ];
 
@@ -59,6 +61,7 @@ impl Key {
             Key::Suspect => "suspect 5s",
             Key::Rate => "rate 100000",
             Key::Buffer => "buffer 4MiB",
+            Key::Reserve => "reserve 1024MiB",
             Key::Data => "data /var/lib/paxos/%i",
         }
     }

@@ -67,6 +67,7 @@ struct Draft {
     suspect: Option<Duration>,
     rate: Option<Option<u32>>,
     buffer: Option<usize>,
+    reserve: Option<usize>,
     data: Option<Option<String>>,
 }
 
@@ -139,6 +140,7 @@ impl Parser {
             Key::Suspect => self.draft.suspect = self.single(key, words, value::suspect),
             Key::Rate => self.draft.rate = self.single(key, words, value::rate),
             Key::Buffer => self.draft.buffer = self.single(key, words, value::buffer),
+            Key::Reserve => self.draft.reserve = self.single(key, words, value::reserve),
             Key::Data => self.draft.data = self.single(key, words, value::data),
         }
     }
@@ -245,6 +247,7 @@ impl Parser {
                     suspect: draft.suspect.unwrap_or(SUSPECT_DEFAULT),
                     rate: draft.rate.flatten(),
                     buffer: draft.buffer.unwrap_or(BUFFER_DEFAULT),
+                    reserve: draft.reserve.unwrap_or(0),
                     data: draft.data.flatten(),
                     written,
                 })

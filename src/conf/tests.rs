@@ -133,7 +133,7 @@ fn what_must_agree_is_one_text_per_meaning() {
     assert_eq!(conf("").agreed(), expected);
     let otherwise = "mtu 1500\nttl 9\nrate 5\nlearners  239.0.0.1 8000\nheartbeat 1s\ninterface eth0\n\
                      proposers 239.0.0.1 06000\nacceptors 239.0.0.1 7000 3 2 1 # the same\n\
-                     suspect 60m\nbuffer 1M\nclients 239.0.0.1 5000\ndata d";
+                     suspect 60m\nbuffer 1M\nreserve 5M\nclients 239.0.0.1 5000\ndata d";
     assert_eq!(Conf::parse(otherwise, "other.conf").expect("good").agreed(), expected);
     assert_ne!(conf("mtu 9000").agreed(), expected);
 }
@@ -152,6 +152,7 @@ heartbeat  2s                    # default
 suspect    5s                    # default
 rate       none                  # default
 buffer     4MiB                  # default
+reserve    0                     # default
 data       none                  # default
 ";
     assert_eq!(conf("").to_string(), expected);
@@ -161,7 +162,7 @@ data       none                  # default
 fn check_prints_what_was_written_without_comment() {
     let text = "suspect 90s\nrate 9\nheartbeat 1.5s\nclients 239.0.0.1 1\nproposers 239.255.100.100 2\n\
                 acceptors 239.0.0.1 3 5 4\nlearners 239.0.0.1 4\nttl 1\nmtu 1500\ninterface 10.0.0.1\n\
-                buffer 65537\ndata votes/%i";
+                buffer 65537\nreserve 2048MiB\ndata votes/%i";
     let expected = "\
 clients    239.0.0.1       1
 proposers  239.255.100.100 2
@@ -174,6 +175,7 @@ heartbeat  1500ms
 suspect    90s
 rate       9
 buffer     65537
+reserve    2048MiB
 data       votes/%i
 ";
     assert_eq!(Conf::parse(text, "paxos.conf").expect("good").to_string(), expected);
@@ -298,7 +300,7 @@ fn an_unknown_key_gets_the_list_of_keys() {
     refused(
         "colour blue",
         "1: `colour` is not a key; the keys are clients, proposers, acceptors, learners, interface, ttl, \
-         mtu, heartbeat, suspect, rate, buffer, data",
+         mtu, heartbeat, suspect, rate, buffer, reserve, data",
     );
 }
 
@@ -433,6 +435,9 @@ fn sizes_that_are_none_or_out_of_bounds_are_refused() {
     for text in ["0", "65535", "65k", "1025MiB", "9999999999999999M"] {
         refused(&format!("buffer {text}"), &format!("8: {text} is out of range; {todo}"));
     }
+    let todo = "write a size from 0 to 65536MiB, in bytes or with k, M, KiB or MiB behind it, as in `reserve 1024MiB`";
+    refused("reserve 65537MiB", &format!("9: 65537MiB is out of range; {todo}"));
+    refused("reserve all", &format!("9: all is not a size; {todo}"));
 }
 
 #[test]
@@ -487,7 +492,7 @@ paxos.conf:1:18: 0 is not a port; write a number from 1 to 65535, as in `clients
 paxos.conf:1:20: x is one word too many; write an address and a port only, as in `clients 239.0.0.1 5000`
 paxos.conf:2:5: 0 is not a ttl; write a number of hops from 1 to 255, as in `ttl 1`
 paxos.conf:3:1: `é` is not a key; the keys are clients, proposers, acceptors, learners, interface, ttl, mtu, \
-heartbeat, suspect, rate, buffer, data
+heartbeat, suspect, rate, buffer, reserve, data
 paxos.conf:5:11: suspect, 5s by default, is not longer than heartbeat, 6s; \
 write for example `suspect 15s`, or `heartbeat 2s`
 paxos.conf:6:10: 239.0.0.1 6000 is the group of `proposers` already, in line 4; \
@@ -685,6 +690,7 @@ impl Random {
             format!("mtu {}\n", 1280 + self.below(7937)),
             format!("rate {}\n", 1 + self.below(u64::from(u32::MAX))),
             format!("buffer {}\n", 65_536 + self.below((1 << 30) - 65_535)),
+            format!("reserve {}\n", self.below((64 << 30) + 1)),
             format!("data {}\n", ["none", "/d%i/%i", "d"][self.below(3) as usize]),
             format!("interface {interface}\n"),
         ];

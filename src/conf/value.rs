@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{BUFFER, HEARTBEAT, Interface, MTU, RATE, SUSPECT, TTL};
+use super::{BUFFER, HEARTBEAT, Interface, MTU, RATE, RESERVE, SUSPECT, TTL};
 
 /// Characters of a word that a message repeats.
 const EXCERPT_MAX: usize = 40;
@@ -121,7 +121,20 @@ pub fn rate(word: &str) -> Result<Option<u32>, String> {
 
 /// The value of `buffer`, in bytes.
 pub(super) fn buffer(word: &str) -> Result<usize, String> {
-    let todo = "write a size from 64KiB to 1024MiB, in bytes or with k, M, KiB or MiB behind it";
+    size(word, BUFFER, "64KiB to 1024MiB")
+}
+
+/// The value of `reserve`, in bytes.
+///
+/// # Errors
+/// What is wrong with the word; what to write.
+pub fn reserve(word: &str) -> Result<usize, String> {
+    size(word, RESERVE, "0 to 65536MiB")
+}
+
+/// A size within bounds, which `from_to` names.
+fn size(word: &str, bounds: RangeInclusive<usize>, from_to: &str) -> Result<usize, String> {
+    let todo = format!("write a size from {from_to}, in bytes or with k, M, KiB or MiB behind it");
     let (number, unit) = split_unit(word);
     let scale = match unit {
         "" => Some(1),
@@ -129,7 +142,7 @@ pub(super) fn buffer(word: &str) -> Result<usize, String> {
     };
     let bytes = scale.and_then(|scale| Some(whole(number, 0..=usize::MAX)?.saturating_mul(scale)));
     match bytes {
-        Some(bytes) if BUFFER.contains(&bytes) => Ok(bytes),
+        Some(bytes) if bounds.contains(&bytes) => Ok(bytes),
         Some(_) => Err(format!("{} is out of range; {todo}", excerpt(word))),
         None => Err(format!("{} is not a size; {todo}", excerpt(word))),
     }
@@ -158,8 +171,8 @@ pub fn duration_text(duration: Duration) -> String {
 }
 
 /// A size as the file has it, in the largest of MiB, KiB and bytes that leaves no fraction.
-pub(super) fn size_text(bytes: usize) -> String {
-    match SIZE_UNITS[2..].iter().find(|(_, scale)| bytes.is_multiple_of(*scale)) {
+pub fn size_text(bytes: usize) -> String {
+    match SIZE_UNITS[2..].iter().find(|(_, scale)| bytes > 0 && bytes.is_multiple_of(*scale)) {
         Some((unit, scale)) => format!("{}{unit}", bytes / scale),
         None => bytes.to_string(),
     }

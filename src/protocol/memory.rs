@@ -23,6 +23,11 @@ impl Memory {
         Memory { store: Store::touching(touch), ..Memory::default() }
     }
 
+    /// Takes so many bytes for batches to come, before the first one does.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.store.reserve(bytes);
+    }
+
     /// The next record.
     pub fn recall(&mut self, record: Record<'_>) {
         match record {

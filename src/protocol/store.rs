@@ -13,6 +13,8 @@ const BLOCK: core::ops::RangeInclusive<usize> = 4 << 10..=1 << 20;
 /// Bytes of a block that the system is asked for at once: a stall of some 40 µs, in place of 32 shorter ones that
 /// take half as long again.
 const TOUCH: usize = 128 << 10;
+/// Bytes of a block that is there before it is needed.
+const RESERVED: usize = 64 << 20;
 /// Instances that one page of 1b looks at.
 const PAGE_SCAN: u64 = 1 << 16;
 
@@ -58,7 +60,9 @@ pub type Touch = fn(&mut [u8]);
 pub struct Store {
     chunks: BTreeMap<u64, Box<[Place]>>,
     blocks: Vec<Box<[u8]>>,
-    /// Bytes of all blocks.
+    /// Blocks to come, with memory behind all of them.
+    reserved: Vec<Box<[u8]>>,
+    /// Bytes of all blocks, but for those to come.
     allocated: usize,
     /// Bytes of the last block that are taken.
     used: usize,
@@ -82,6 +86,7 @@ impl Store {
         Store {
             chunks: BTreeMap::new(),
             blocks: Vec::new(),
+            reserved: Vec::new(),
             allocated: 0,
             used: 0,
             touched: 0,
@@ -99,6 +104,15 @@ impl Store {
     /// An empty one that has its memory as this one has.
     pub fn emptied(&self) -> Store {
         Store { touch: self.touch, ..Store::bounded(self.limit) }
+    }
+
+    /// Has memory put behind so many bytes now, so that what is accepted later need not wait for it.
+    pub fn reserve(&mut self, bytes: usize) {
+        for begin in (0..bytes).step_by(RESERVED) {
+            let mut block = vec![0; RESERVED.min(bytes - begin)].into_boxed_slice();
+            (self.touch)(&mut block);
+            self.reserved.push(block);
+        }
     }
 
     /// One past the highest instance stored.
@@ -232,9 +246,15 @@ impl Store {
             if self.is_full() {
                 return Err(Refused::Full);
             }
-            let length = (2 * last).clamp(*BLOCK.start(), *BLOCK.end()).max(bytes.len());
-            self.blocks.push(vec![0; length].into_boxed_slice());
-            (self.allocated, self.used, self.touched) = (self.allocated + length, 0, 0);
+            let (block, touched) = match self.reserved.pop_if(|block| block.len() >= bytes.len()) {
+                Some(block) => (block, usize::MAX),
+                None => {
+                    let length = (2 * last).clamp(*BLOCK.start(), *BLOCK.end()).max(bytes.len());
+                    (vec![0; length].into_boxed_slice(), 0)
+                }
+            };
+            (self.allocated, self.used, self.touched) = (self.allocated + block.len(), 0, touched);
+            self.blocks.push(block);
         }
         let (block, offset) = (self.blocks.len() - 1, self.used);
         let space = &mut self.blocks[block];
@@ -282,6 +302,26 @@ mod tests {
     }
 
     #[test]
+    fn what_was_reserved_is_used_before_more_is_asked_for() {
+        let mut store = Store::touching(|bytes| bytes[0] = 0);
+        store.reserve(10_000);
+        store.reserve(0);
+        assert_eq!((store.reserved.len(), store.allocated), (1, 0));
+        let text = "x".repeat(4_000);
+        for instance in 0..3 {
+            put(&mut store, instance, B1, &text).unwrap();
+        }
+        let lengths: Vec<usize> = store.blocks.iter().map(|block| block.len()).collect();
+        assert_eq!((lengths, store.allocated), (vec![10_000, 20_000], 30_000));
+        assert!((0..3).all(|instance| store.get(instance).unwrap().bytes == entry(&text)));
+        store.reserve(10);
+        for instance in 3..9 {
+            put(&mut store, instance, B1, &text).unwrap();
+        }
+        assert_eq!(store.reserved.len(), 1, "what does not fit a batch is left");
+    }
+
+    #[test]
     fn a_higher_ballot_replaces_and_a_decision_stays() {
         let mut store = Store::default();
         put(&mut store, 5, B1, "old").unwrap();
@@ -325,7 +365,7 @@ mod tests {
         let lengths: Vec<usize> = store.blocks.iter().map(|block| block.len()).collect();
         assert_eq!(lengths[..4], [4 << 10, 8 << 10, 16 << 10, 32 << 10]);
         assert!(lengths.iter().all(|length| *length <= 1 << 20));
-        assert_eq!(store.allocated, lengths.iter().sum());
+        assert_eq!(store.allocated, lengths.iter().sum::<usize>());
     }
 
     #[test]
