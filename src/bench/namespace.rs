@@ -86,7 +86,7 @@ pub fn leave(why: &str) -> Result<(), String> {
 }
 
 /// Leaves the host's network for one that has nothing but a loopback interface, and drops this part, in
-/// percent, of the multicast datagrams that come in there. See [`leave`].
+/// percent, of the datagrams that come in there, multicast or not. See [`leave`].
 ///
 /// # Errors
 /// A sentence about what is missing or not permitted.
@@ -98,8 +98,7 @@ pub fn with_loss(percent: f64) -> Result<(), String> {
     // Else a run of packets (UDP_SEGMENT) would be lost or kept as one.
     ip(WHY, "link set lo gso_max_segs 1")?;
     let probability = percent / 100.0;
-    let rule =
-        format!("-A INPUT -d 224.0.0.0/4 -m statistic --mode random --probability {probability} -j DROP");
+    let rule = format!("-A INPUT -p udp -m statistic --mode random --probability {probability} -j DROP");
     command(WHY, "iptables", &rule, "install iptables with its `statistic` match").map(drop)
 }
 

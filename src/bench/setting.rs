@@ -25,7 +25,7 @@ pub struct Setting {
     pub data: Option<PathBuf>,
     /// Bytes of memory that each acceptor takes before it begins.
     pub reserve: usize,
-    /// Percent of the multicast datagrams that are dropped.
+    /// Percent of the datagrams that are dropped.
     pub loss: f64,
     /// Hosts for the processes; none: they are all on this one's loopback interface.
     pub lan: Option<Rc<Lan>>,

@@ -104,7 +104,7 @@ struct LoadArgs {
     /// Clients, each fed through a pipe.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u16).range(1..=i64::from(CLIENTS_MAX)))]
     clients: u16,
-    /// Drops this part of the multicast datagrams, percent, in a network namespace of its own (needs iptables and
+    /// Drops this part of the datagrams, percent, in a network namespace of its own (needs iptables and
     /// iproute2; no raw measures then).
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     loss: Option<f64>,
