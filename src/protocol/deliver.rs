@@ -62,11 +62,11 @@ impl Deliver {
                 *count = 0;
             }
         }
-        let Some(last) = memchr::memrchr(b'\n', entry.bytes) else {
-            tail.extend_from_slice(entry.bytes);
+        let (whole, rest) = entry.bytes.split_at(self.sessions.whole(entry));
+        if whole.is_empty() {
+            tail.extend_from_slice(rest);
             return;
-        };
-        let (whole, rest) = entry.bytes.split_at(last + 1);
+        }
         match self.format {
             Format::Value if instance >= self.from => {
                 output.extend_from_slice(tail);

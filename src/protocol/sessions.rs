@@ -56,6 +56,11 @@ impl Sessions {
         &self.table[usize::from(client)]
     }
 
+    /// How many bytes of the entry that was applied last, and is delivered, belong to values that have come whole.
+    pub fn whole(&self, entry: &Entry<'_>) -> usize {
+        entry.bytes.len().saturating_sub(self.get(entry.client).partial as usize)
+    }
+
     /// Applies the next entry of the log.
     pub fn apply(&mut self, entry: &Entry<'_>) -> Verdict {
         let session = &mut self.table[usize::from(entry.client)];
