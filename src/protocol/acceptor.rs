@@ -42,10 +42,9 @@ const VOTE: usize = 5;
 /// that one's name.
 const SETTLE_TIME: Nanos = 20 * MS;
 
-/// Votes gather, of so many undecided instances at least and for so long at most, while the leader may go on
-/// without them: each takes room on the link of every learner. Nobody waits for a vote on the latest of a long
-/// queue.
-const GATHERED_MIN: u64 = 64;
+/// Votes gather, while the leader has so many instances under way and may go on without them, for so long at most:
+/// each takes room on the link of every learner. Nobody waits for a vote on the latest of a long queue.
+const QUEUE_LONG: u64 = 128;
 const GATHER: Nanos = MS;
 
 /// How long after its last frame an idle acceptor writes an empty one, which proves the last to have been
@@ -93,6 +92,8 @@ pub struct Acceptor {
     vote_due: bool,
     /// What was accepted since the last vote, as a cost, when nothing is missing before it.
     unvoted: u64,
+    /// Instances that the leader had under way when it sent the latest.
+    queue: u64,
     voted: Nanos,
     vote_timer_set: bool,
     /// A refusal is owed: to whom, for which ballot.
@@ -148,6 +149,7 @@ impl Acceptor {
             drops: 0,
             vote_due: false,
             unvoted: 0,
+            queue: 0,
             voted: 0,
             vote_timer_set: false,
             nack_due: None,
@@ -274,6 +276,7 @@ impl Acceptor {
         }
         self.promise(ballot, out);
         self.read_until = self.read_until.max(instance + 1);
+        self.queue = instance.saturating_sub(decided_until);
         match self.votes.ranges() {
             [all] if all.until == instance => {
                 self.unvoted += cost(HEADER_LEN + size_of::<Phase2a>() + batch.as_bytes().len())
@@ -482,9 +485,9 @@ impl Acceptor {
 
     /// Whether the vote on what came last can wait for more. Timers see to it that it does not for long.
     fn gathers(&mut self, now: Nanos, out: &mut Outbox) -> bool {
-        let [all] = self.votes.ranges() else { return false };
         let until = self.voted + GATHER;
-        let gathers = all.len() >= GATHERED_MIN && self.unvoted < share(self.space) / 2 && now < until;
+        let goes_on = self.queue >= QUEUE_LONG && self.unvoted < share(self.space) / 2;
+        let gathers = goes_on && self.votes.ranges().len() == 1 && now < until;
         if gathers && !core::mem::replace(&mut self.vote_timer_set, true) {
             out.arm(VOTE, until);
         }

@@ -32,6 +32,7 @@ impl Hash for Acceptor {
             jobs: _,
             // When it votes, when the leader sends again, and flow control:
             unvoted: _,
+            queue: _,
             voted: _,
             vote_timer_set: _,
             heard_until: _,

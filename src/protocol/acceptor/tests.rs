@@ -242,7 +242,7 @@ fn the_votes_of_a_turn_leave_in_one_packet_as_ranges() {
 fn queue(room: u32) -> Bench {
     let mut bench = Bench::new();
     bench.acceptor.receive_space(room, 0);
-    for instance in 0..GATHERED_MIN {
+    for instance in 0..=QUEUE_LONG {
         bench.propose(ballot(1, P1), instance, 0, "x");
     }
     assert_eq!(bench.answers().len(), 1);
@@ -253,7 +253,7 @@ fn queue(room: u32) -> Bench {
 fn a_vote_on_the_latest_of_a_long_queue_waits_for_more_but_not_for_long() {
     let mut bench = queue(1 << 20);
     let mut armed = None;
-    for instance in 64..70 {
+    for instance in 129..135 {
         bench.propose(ballot(1, P1), instance, 0, "x");
         assert_eq!(bench.answers_at(GATHER - 1), [""; 0]);
         bench.out.take_timers(|timer, at| armed = at.filter(|_| timer == VOTE).or(armed));
@@ -261,18 +261,18 @@ fn a_vote_on_the_latest_of_a_long_queue_waits_for_more_but_not_for_long() {
     assert_eq!(armed, Some(GATHER));
     bench.acceptor.timer(GATHER, VOTE, &mut bench.out);
     let answers = bench.answers_at(GATHER);
-    assert!(answers.len() == 1 && answers[0].starts_with("A1 2b 1.P1 [0..70)"), "{answers:?}");
+    assert!(answers.len() == 1 && answers[0].starts_with("A1 2b 1.P1 [0..135)"), "{answers:?}");
     assert_eq!(bench.answers_at(2 * GATHER), [""; 0], "a vote is owed once");
 }
 
 #[test]
 fn a_vote_waits_no_longer_than_the_leader_can_go_on_without_it() {
     let mut bench = queue(100_000);
-    let votes = (64..200).find(|instance| {
+    let votes = (129..300).find(|instance| {
         bench.propose(ballot(1, P1), *instance, 0, "x");
         !bench.answers().is_empty()
     });
-    let read = votes.expect("half of the room is read at last") + 1 - GATHERED_MIN;
+    let read = votes.expect("half of the room is read at last") - QUEUE_LONG;
     let packet = cost(HEADER_LEN + size_of::<Phase2a>() + batch("x").len());
     assert!(read * packet >= share(100_000) / 2 && (read - 1) * packet < share(100_000) / 2, "{read}");
 }
@@ -280,11 +280,11 @@ fn a_vote_waits_no_longer_than_the_leader_can_go_on_without_it() {
 #[test]
 fn a_vote_that_shows_a_loss_waits_for_nothing() {
     let mut bench = queue(1 << 20);
-    bench.propose(ballot(1, P1), 65, 0, "64 is missing");
+    bench.propose(ballot(1, P1), 130, 0, "129 is missing");
     assert_eq!(bench.answers().len(), 1);
-    bench.propose(ballot(1, P1), 66, 0, "still");
+    bench.propose(ballot(1, P1), 131, 0, "still");
     assert_eq!(bench.answers().len(), 1);
-    bench.propose(ballot(1, P1), 64, 0, "comes late");
+    bench.propose(ballot(1, P1), 129, 0, "comes late");
     assert_eq!(bench.answers().len(), 1);
     bench.propose(ballot(1, P1), 30, 0, "x");
     assert_eq!(bench.answers().len(), 1, "what comes again was asked for: the vote on it is lost");
