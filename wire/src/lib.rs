@@ -19,12 +19,18 @@
 mod ballot;
 mod batch;
 pub mod capture;
+pub mod dissector;
 pub mod dump;
 mod header;
 mod kinds;
+mod layout;
 mod packet;
 mod ranges;
 mod refusal;
+
+/// The page of all packets, made from their declarations.
+#[cfg_attr(doc, doc = "", doc = include_str!("../../docs/packets.md"))]
+pub mod packets {}
 
 pub use ballot::{Ballot, BallotField};
 pub use batch::{Batch, ENTRY_OVERHEAD, Entries, Entry, EntryHeader};
