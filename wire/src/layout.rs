@@ -19,8 +19,10 @@ use zerocopy::byteorder::big_endian::{U16, U32, U64};
 /// A struct as it stands in a packet: its fields cover it, without gap or overlap.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Struct {
+    #[cfg_attr(not(test), expect(dead_code, reason = "only docs/packets.md tells it, which a test makes"))]
     pub name: &'static str,
     /// The doc comment, a line a line.
+    #[cfg_attr(not(test), expect(dead_code, reason = "as above"))]
     pub doc: &'static str,
     pub size: usize,
     pub fields: &'static [Field],

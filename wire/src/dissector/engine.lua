@@ -73,11 +73,9 @@ local function add_own_ballot(tree, range, header)
 end
 
 local function add_flags(tree, name, range)
-  local item, rest = tree:add(fields[name], range), range:uint()
-  for i = #FLAGS, 1, -1 do -- from the highest bit down, without operators that only some versions of Lua have
-    local bit, word = FLAGS[i][1], FLAGS[i][2]
-    item:add(fields["paxos.flags." .. word], range)
-    if rest >= bit then rest = rest - bit end
+  local item = tree:add(fields[name], range)
+  for _, flag in ipairs(FLAGS) do
+    item:add(fields["paxos.flags." .. flag[2]], range)
   end
 end
 
@@ -245,6 +243,7 @@ local function show_packet(packet, tree)
   if not kind.senders[role] then
     return refuse(string.format("a %s does not send %s", ROLES[role], kind.name))
   end
+  -- From the highest bit down, without operators that only some versions of Lua have.
   local flags, known, words = header["paxos.flags"]:uint(), kind.flags, ""
   for i = #FLAGS, 1, -1 do
     local bit, word = FLAGS[i][1], FLAGS[i][2]

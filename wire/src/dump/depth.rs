@@ -72,6 +72,7 @@ fn rows(to: &mut impl Write, part: &Part) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Kind;
     use crate::packet::tests::examples;
 
     fn printed(depth: Depth, packet: &[u8]) -> String {
@@ -81,6 +82,68 @@ mod tests {
     }
 
     fn proposal() -> Vec<u8> {
-        examples().into_iter().find(|packet| packet[3] == crate::Kind::Phase2a as u8).expect("there is one")
+        examples().into_iter().find(|packet| packet[3] == Kind::Phase2a as u8).expect("there is one")
+    }
+
+    #[test]
+    fn fields_are_a_line_for_each_part_of_the_packet() {
+        let lines = printed(Depth::Fields, &proposal());
+        let mut lines = lines.lines();
+        let header = lines.next().expect("a header");
+        assert!(
+            header.starts_with(
+                "    header    version 3, kind 2a, length 109, role proposer, flags none, id 1,"
+            )
+        );
+        assert_eq!(lines.next(), Some("    2a        instance 7, decided_until 5, round 3"));
+        let entry =
+            r#"    entry 0   client 1, length 6, incarnation 000000000000004d, number 0, bytes "hello\n""#;
+        assert_eq!(lines.next(), Some(entry));
+        assert_eq!(lines.count(), 1);
+    }
+
+    #[test]
+    fn bytes_stand_beside_the_field_that_they_belong_to() {
+        let lines = printed(Depth::Bytes, &proposal());
+        let body = &lines[lines.find("    2a").expect("a body")..];
+        let expected = r#"    2a
+    0028  00 00 00 00 00 00 00 07                          instance 7
+    0030  00 00 00 00 00 00 00 05                          decided_until 5
+    0038  00 00 00 00 00 03                                round 3
+    003e  00 00                                            reserved 0
+    entry 0
+    0040  00 01                                            client 1
+    0042  00 06                                            length 6
+    0044  00 00 00 00 00 00 00 4d                          incarnation 000000000000004d
+    004c  00 00 00 00 00 00                                number 0
+    0052  68 65 6c 6c 6f 0a                                bytes "hello\n"
+"#;
+        assert!(body.starts_with(expected), "{body}");
+    }
+
+    #[test]
+    fn every_byte_of_a_cut_packet_is_shown_and_no_control_character_is_printed() {
+        for mut packet in examples() {
+            packet.truncate(packet.len() - 3);
+            let lines = printed(Depth::Bytes, &packet);
+            assert!(lines.chars().all(|letter| letter == '\n' || !letter.is_control()), "{lines}");
+            let hex = |line: &str| line.get(10..).map(|rest| rest[..rest.len().min(47)].to_string());
+            let rows = lines.lines().filter(|line| line.get(8..10) == Some("  "));
+            let bytes = rows.filter_map(hex).map(|hex| hex.split_whitespace().count());
+            assert_eq!(bytes.sum::<usize>(), packet.len(), "{lines}");
+        }
+    }
+
+    #[test]
+    fn long_text_is_cut_among_the_fields_and_whole_among_the_bytes() {
+        let mut packet = examples().into_iter().find(|p| p[3] == Kind::Submit as u8).expect("there is one");
+        packet.resize(packet.len() + 100, b'x');
+        assert!(printed(Depth::Fields, &packet).ends_with("xxx…\n"));
+        let bytes = printed(Depth::Bytes, &packet);
+        assert_eq!(bytes.matches('x').count(), 100);
+        assert!(
+            bytes.contains("bytes \"value\\nxxxxxxxxxx\"\n")
+                && bytes.contains("      \"xxxxxxxxxxxxxxxx\"\n")
+        );
     }
 }
