@@ -95,7 +95,8 @@ record! {
         pub cluster: U32 as Hex,
         /// Which life of the log this packet belongs to; 0 while the sender does not know.
         pub log: U32 as Hex,
-        /// XXH3-64 over everything else: over the header with the hash of the rest in the place of the tag, see [`tag`].
+        /// XXH3-64 over everything else: over the header with the hash of the rest in the place of the tag,
+        /// see [`tag`].
         pub tag: [u8; 8] as Hex,
     }
 }

@@ -1,9 +1,9 @@
 //! Where each field of a packet stands, what it is and what it means.
 //!
 //! The structs of packets are declared within [`record!`] and [`body!`], which make two things of one
-//! declaration: the struct, and a [`Struct`] that tells the same as data, its doc comments included. From that
-//! data come the Wireshark dissector ([`crate::dissector`]), the depth of `wire dump` ([`walk`]) and the page of
-//! all packets ([`crate::packets`]), so none of them can say other than what the code does.
+//! declaration: the struct, and a [`Struct`] that tells the same as data, its doc comments included. From
+//! that data come the Wireshark dissector ([`crate::dissector`]), the depth of `wire dump` ([`walk`]) and the
+//! page of all packets ([`crate::packets`]), so none of them can say other than what the code does.
 
 #[cfg(test)]
 mod page;

@@ -5,6 +5,9 @@
 //! bytes, every record of the tail), so that no accessor behind it can fail or panic. What it refuses, it
 //! refuses with a [`Refusal`] that names the reason.
 //!
+//! The structs are declared so that tools know as much of them as the code does: [`packets`] is the page of
+//! all, [`dissector()`](dissector::dissector) shows them in Wireshark.
+//!
 //! One file per kind under `kinds`, each in the same order: layout, checks, printing, tests. Numbers are big
 //! endian. All sizes are proved at compile time; no struct has padding; reserved bytes are zero.
 //!

@@ -19,8 +19,8 @@ body! {
 body! {
     /// Proposer → one acceptor; followed by the ranges to send, as [`crate::Value`]s, to `address:port`.
     pub struct Fetch: 24 bytes, then RANGES {
-        /// With a ballot: what was accepted, whether known decided or not, by an acceptor that has promised this
-        /// ballot. Without: only what is known decided.
+        /// With a ballot: what was accepted, whether known decided or not, by an acceptor that has promised
+        /// this ballot. Without: only what is known decided.
         pub ballot: BallotField,
         /// Where to send them.
         pub address: [u8; 4] as Address,

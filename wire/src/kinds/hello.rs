@@ -7,12 +7,12 @@ use core::fmt;
 use zerocopy::byteorder::big_endian::U64;
 
 body! {
-    /// Sent to the group of one's own role at start and with every heartbeat. A process that hears a later start
-    /// under its own id answers, naming that start; the later one, named, ends. (It must be named: a delayed
-    /// packet of a dead predecessor must not end its successor.)
+    /// Sent to the group of one's own role at start and with every heartbeat. A process that hears a later
+    /// start under its own id answers, naming that start; the later one, named, ends. (It must be named: a
+    /// delayed packet of a dead predecessor must not end its successor.)
     ///
-    /// With the ASK flag to the acceptors' group it asks for their votes at once; a learner's or a proposer's ASK
-    /// in its own group asks the leader for the watermark.
+    /// With the ASK flag to the acceptors' group it asks for their votes at once; a learner's or a proposer's
+    /// ASK in its own group asks the leader for the watermark.
     pub struct Hello: 8 bytes {
         /// The incarnation of the later start that is answered, or 0.
         pub answered: U64 as Hex,

@@ -10,8 +10,8 @@ use zerocopy::byteorder::big_endian::{U16, U32, U64};
 pub const RUNS_MAX: usize = 36;
 
 body! {
-    /// Proposer → acceptors: it asks for a promise, and for what was accepted. Once per ballot for all instances from `from` on; again with a higher `from` it
-    /// asks for the next page.
+    /// Proposer → acceptors: it asks for a promise, and for what was accepted. Once per ballot for all
+    /// instances from `from` on; again with a higher `from` it asks for the next page.
     pub struct Phase1a: 24 bytes {
         /// The ballot to promise.
         pub ballot: BallotField,
@@ -21,11 +21,12 @@ body! {
 }
 
 body! {
-    /// Acceptor → the proposer that asked. One page of what it accepted, as [`Run`]s of instances accepted in one
-    /// ballot; the payloads are asked for apart, for the proposer usually holds them.
+    /// Acceptor → the proposer that asked. One page of what it accepted, as [`Run`]s of instances accepted in
+    /// one ballot; the payloads are asked for apart, for the proposer usually holds them.
     ///
-    /// Before the runs stand the *lives* of all acceptors that the sender knows of, in the order of their ids: an
-    /// answer of a life that another answer of the quorum knows to be over does not count [DISC17 §3].
+    /// Before the runs stand the *lives* of all acceptors that the sender knows of, in the order of their
+    /// ids: an answer of a life that another answer of the quorum knows to be over does not count [DISC17
+    /// §3].
     pub struct Phase1b: 72 bytes, then COUNTED_LIVES, RUNS {
         /// The ballot promised.
         pub ballot: BallotField,

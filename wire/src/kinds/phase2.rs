@@ -11,11 +11,11 @@ use core::fmt;
 use zerocopy::byteorder::big_endian::{U16, U64};
 
 body! {
-    /// Leader → acceptors, learners and proposers; followed by the batch. The one packet that carries a payload
-    /// to everybody [RingPaxos §3].
+    /// Leader → acceptors, learners and proposers; followed by the batch. The one packet that carries a
+    /// payload to everybody [RingPaxos §3].
     ///
-    /// Its ballot is (round, sender id, sender incarnation): nobody but the owner of a ballot may propose in it,
-    /// so the header already holds the rest.
+    /// Its ballot is (round, sender id, sender incarnation): nobody but the owner of a ballot may propose in
+    /// it, so the header already holds the rest.
     pub struct Phase2a: 24 bytes, then ENTRIES {
         /// The instance that the batch is proposed for.
         pub instance: U64,
@@ -47,8 +47,9 @@ body! {
         pub life: U64 as Hex,
         /// How many lives follow.
         pub lives: U16,
-        /// One past the sequence number of the latest packet that came from that ballot's leader, 48 bits; 0 when none
-        /// has. What the leader sent before it and the ranges leave out was lost on the way (RFC 9002 §6.1.1).
+        /// One past the sequence number of the latest packet that came from that ballot's leader, 48 bits; 0
+        /// when none has. What the leader sent before it and the ranges leave out was lost on the way (RFC
+        /// 9002 §6.1.1).
         pub heard_until: [u8; 6] as Number,
     }
 }

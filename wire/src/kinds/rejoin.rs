@@ -1,8 +1,8 @@
 //! Rejoin: how an acceptor that has no memory becomes one that may vote.
 //!
-//! An acceptor speaks from a *life*: a memory without a gap. One that begins without memory (a volatile start,
-//! a lost or damaged disk) begins a new life, and asks the others to note it down and to promise it a ballot;
-//! or, where nobody has any memory, several found a new log together.
+//! An acceptor speaks from a *life*: a memory without a gap. One that begins without memory (a volatile
+//! start, a lost or damaged disk) begins a new life, and asks the others to note it down and to promise it a
+//! ballot; or, where nobody has any memory, several found a new log together.
 
 use super::phase1::{Life, print_lives};
 use super::{demand, fixed, nothing_after, records};
@@ -24,8 +24,8 @@ body! {
 body! {
     /// Acceptor → the blank acceptor that asked; followed by the lives that the sender knows of, its own
     /// included, in the order of the acceptors' ids. It helps when `ballot` and `joiner` are those asked for;
-    /// larger ones say why it does not. With `joiner` 0, to all acceptors with every heartbeat, it says how the
-    /// sender stands.
+    /// larger ones say why it does not. With `joiner` 0, to all acceptors with every heartbeat, it says how
+    /// the sender stands.
     pub struct Helped: 56 bytes, then LIVES {
         /// The life of the one who asked that the sender has noted down; 0 when nobody asked.
         pub joiner: U64 as Hex,
@@ -43,8 +43,8 @@ body! {
 }
 
 body! {
-    /// Founder → acceptors: a new log begins, the one that the header names, and these blank acceptors are its
-    /// first members. Followed by a [`Member`] each.
+    /// Founder → acceptors: a new log begins, the one that the header names, and these blank acceptors are
+    /// its first members. Followed by a [`Member`] each.
     pub struct Found: 8 bytes, then MEMBERS {
         /// The life of the founder.
         pub life: U64 as Hex,
@@ -52,8 +52,8 @@ body! {
 }
 
 body! {
-    /// Proposer → an acceptor that speaks from a life that is over, as the sender knows and perhaps nobody else
-    /// any more: it must begin a larger one than this, or the sender never believes it.
+    /// Proposer → an acceptor that speaks from a life that is over, as the sender knows and perhaps nobody
+    /// else any more: it must begin a larger one than this, or the sender never believes it.
     pub struct Over: 16 bytes {
         /// The latest life of the acceptor that the sender knows of.
         pub life: U64 as Hex,

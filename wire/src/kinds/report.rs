@@ -11,8 +11,8 @@ record! {
     pub struct Room: 16 bytes {
         /// One past the highest instance read from a 2a of the present leader.
         pub read_until: U64,
-        /// What of the socket buffer may be filled, bytes as the kernel counts them: all of it (`SO_RCVBUF` as granted), or less
-        /// where the network between holds less.
+        /// What of the socket buffer may be filled, bytes as the kernel counts them: all of it (`SO_RCVBUF`
+        /// as granted), or less where the network between holds less.
         pub space: U32,
         /// Packets that the kernel dropped because that was full, since the start; wraps.
         pub drops: U32,

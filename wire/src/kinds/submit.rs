@@ -7,8 +7,8 @@ use core::fmt;
 use zerocopy::byteorder::big_endian::U64;
 
 body! {
-    /// Client → proposers: the next piece of its stream. The session is the header's (id, incarnation). Followed by the entry's bytes, at least
-    /// one.
+    /// Client → proposers: the next piece of its stream. The session is the header's (id, incarnation).
+    /// Followed by the entry's bytes, at least one.
     pub struct Submit: 8 bytes, then BYTES {
         /// Counts the session's entries, from 0; below 2^48.
         pub number: U64,

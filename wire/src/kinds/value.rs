@@ -8,8 +8,9 @@ use core::fmt;
 use zerocopy::byteorder::big_endian::U64;
 
 body! {
-    /// Proposer or acceptor → who asked, or the learners' group when several miss it; followed by the batch. With
-    /// the DECIDED flag the batch is what the instance decided; without it, what the sender accepted in `ballot`.
+    /// Proposer or acceptor → who asked, or the learners' group when several miss it; followed by the batch.
+    /// With the DECIDED flag the batch is what the instance decided; without it, what the sender accepted in
+    /// `ballot`.
     pub struct Value: 24 bytes, then ENTRIES {
         /// The instance whose batch follows.
         pub instance: U64,
