@@ -41,7 +41,7 @@ fn line(to: &mut impl Write, part: &Part) -> io::Result<()> {
         let comma = if at == 0 { "" } else { "," };
         // The text of values is all ASCII, so it can be cut anywhere.
         match value.get(..TEXT_MAX).filter(|_| value.len() > TEXT_MAX) {
-            Some(start) => write!(to, "{comma} {name} {start}…")?,
+            Some(start) => write!(to, "{comma} {name} {start}...")?,
             None => write!(to, "{comma} {name} {value}")?,
         }
     }
@@ -138,7 +138,7 @@ mod tests {
     fn long_text_is_cut_among_the_fields_and_whole_among_the_bytes() {
         let mut packet = examples().into_iter().find(|p| p[3] == Kind::Submit as u8).expect("there is one");
         packet.resize(packet.len() + 100, b'x');
-        assert!(printed(Depth::Fields, &packet).ends_with("xxx…\n"));
+        assert!(printed(Depth::Fields, &packet).ends_with("xxx...\n"));
         let bytes = printed(Depth::Bytes, &packet);
         assert_eq!(bytes.matches('x').count(), 100);
         assert!(
