@@ -5,23 +5,26 @@
 //! newline, cut into entries wherever a packet was full. So a value may straddle two entries, and an entry
 //! may carry many values.
 
+use crate::layout::record;
 use core::fmt;
+use zerocopy::FromBytes;
 use zerocopy::byteorder::big_endian::{U16, U64};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// What an entry costs beside its bytes.
 pub const ENTRY_OVERHEAD: usize = size_of::<EntryHeader>();
 
-/// What stands before each entry's bytes in a batch.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct EntryHeader {
-    pub client: U16,
-    /// Bytes that follow; at least one.
-    pub length: U16,
-    pub incarnation: U64,
-    /// Counts the entries of the session, from 0; 48 bits.
-    pub number: [u8; 6],
+record! {
+    /// What stands before each entry's bytes in a batch.
+    pub struct EntryHeader: 18 bytes {
+        /// The id of the client.
+        pub client: U16,
+        /// Bytes that follow; at least one.
+        pub length: U16,
+        /// Of the client: with its id, the session.
+        pub incarnation: U64 as Hex,
+        /// Counts the entries of the session, from 0; 48 bits.
+        pub number: [u8; 6] as Number,
+    }
 }
 
 const _: () = assert!(ENTRY_OVERHEAD == 18);
@@ -126,6 +129,7 @@ impl<'a> Iterator for Entries<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use zerocopy::IntoBytes;
 
     fn batch(entries: &[(u16, u64, u64, &[u8])]) -> Vec<u8> {
         let mut bytes = Vec::new();

@@ -7,7 +7,8 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use wire::capture;
-use wire::dump::{self, Summary, dump};
+use wire::dissector::dissector;
+use wire::dump::{self, Depth, Summary, dump};
 
 #[derive(Parser)]
 #[command(
@@ -28,7 +29,16 @@ enum Command {
     Dump {
         /// A pcap or pcapng file, as tcpdump -w and tshark -w write them; - is standard input
         file: PathBuf,
+        /// Below each packet: a line for its header, one for its body, one for each record
+        #[arg(short, long)]
+        verbose: bool,
+        /// Below each packet: a line for each field, with its bytes
+        #[arg(short = 'x', long)]
+        hex: bool,
     },
+    /// Prints a Wireshark dissector of the packets, in Lua
+    #[command(after_help = DISSECTOR_HELP)]
+    Dissector,
 }
 
 const DUMP_HELP: &str = "\
@@ -43,13 +53,31 @@ Examples:
   wire dump run.pcap
   tcpdump -i lo -U -w - udp | wire dump -     watch while it happens";
 
+const DISSECTOR_HELP: &str = "\
+Install it, then start Wireshark or tshark; they find our packets on any UDP port:
+  mkdir -p ~/.local/lib/wireshark/plugins
+  wire dissector > ~/.local/lib/wireshark/plugins/paxos.lua
+
+Or use it once:
+  wire dissector > paxos.lua
+  tshark -X lua_script:paxos.lua -r run.pcap -Y 'paxos.kind == \"2a\" && paxos.instance == 7'
+
+Malformed packets are flagged (filter: paxos.malformed), but tags (XXH3-64) are shown and not checked, nor is
+what fields of well-formed packets may not say; wire dump checks all. Packets of a run that the kernel was
+handed as one are told apart.";
+
 /// Does what the command line says.
 ///
 /// # Errors
 /// What the user must be told. A reader that closed our standard output has seen enough: that is success.
 pub fn run() -> Result<ExitCode, Error> {
-    let Command::Dump { file } = Cli::parse().command;
-    let (summary, result) = dump(open(&file)?, io::stdout().lock());
+    let (file, depth) = match Cli::parse().command {
+        Command::Dump { file, hex: true, .. } => (file, Depth::Bytes),
+        Command::Dump { file, verbose: true, .. } => (file, Depth::Fields),
+        Command::Dump { file, .. } => (file, Depth::Line),
+        Command::Dissector => return print(&dissector()),
+    };
+    let (summary, result) = dump(open(&file)?, io::stdout().lock(), depth);
     match result {
         Err(dump::Error::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             return Ok(ExitCode::SUCCESS);
@@ -63,6 +91,13 @@ pub fn run() -> Result<ExitCode, Error> {
     }
     match result {
         Err(dump::Error::Read(error)) => Err(Error::Read(file, error)),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn print(text: &str) -> Result<ExitCode, Error> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Write(error)),
         _ => Ok(ExitCode::SUCCESS),
     }
 }

@@ -1,4 +1,8 @@
-//! `wire dump`: one line per packet.
+//! `wire dump`: one line per packet, and on demand what is in it.
+
+mod depth;
+
+pub use depth::Depth;
 
 use crate::Packet;
 use crate::capture::{self, Capture, Datagram, Tally};
@@ -10,10 +14,10 @@ use std::io::{self, BufWriter, Read, Write};
 /// in a buffer while `input` is waited for.
 ///
 /// The summary is of what was printed, also when reading or writing failed half way.
-pub fn dump(input: impl Read, output: impl Write) -> (Summary, Result<(), Error>) {
+pub fn dump(input: impl Read, output: impl Write, depth: Depth) -> (Summary, Result<(), Error>) {
     let output = RefCell::new(BufWriter::new(output));
     let mut summary = Summary::default();
-    let printed = print_all(FlushFirst { input, output: &output }, &output, &mut summary);
+    let printed = print_all(FlushFirst { input, output: &output }, &output, depth, &mut summary);
     // The flush comes first: when nobody reads any more, nobody asks how well we read.
     let flushed = output.borrow_mut().flush().map_err(Error::Write);
     (summary, flushed.and(printed))
@@ -50,9 +54,14 @@ pub enum Error {
     Write(io::Error),
 }
 
-fn print_all<W: Write>(input: impl Read, output: &RefCell<W>, summary: &mut Summary) -> Result<(), Error> {
+fn print_all<W: Write>(
+    input: impl Read,
+    output: &RefCell<W>,
+    depth: Depth,
+    summary: &mut Summary,
+) -> Result<(), Error> {
     let mut capture = Capture::new(input).map_err(Error::Read)?;
-    let mut lines = Lines::default();
+    let mut lines = Lines { depth, ..Lines::default() };
     let result = loop {
         match capture.next() {
             None => break Ok(()),
@@ -77,12 +86,14 @@ struct Lines {
     start: Option<i64>,
     source: usize,
     destination: usize,
+    depth: Depth,
 }
 
 impl Default for Lines {
     /// As wide as the addresses of a run on loopback.
     fn default() -> Lines {
-        Lines { start: None, source: "127.0.0.1:65535".len(), destination: "239.0.0.1:7000".len() }
+        let (source, destination) = ("127.0.0.1:65535".len(), "239.0.0.1:7000".len());
+        Lines { start: None, source, destination, depth: Depth::Line }
     }
 }
 
@@ -98,12 +109,13 @@ impl Lines {
                     writeln!(to, "{place}  {packet}")?;
                 }
                 // The end of what was captured, not the sender's fault: the line below names it.
-                Err(_) if datagram.truncated.is_some() && packets.peek().is_none() => {}
+                Err(_) if datagram.truncated.is_some() && packets.peek().is_none() => continue,
                 Err(refusal) => {
                     summary.malformed += 1;
                     writeln!(to, "{place}  malformed: {refusal}")?;
                 }
             }
+            self.depth.print(to, bytes)?;
         }
         match datagram.truncated {
             Some(truncated) => writeln!(to, "{place}  {truncated}"),

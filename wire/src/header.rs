@@ -1,9 +1,9 @@
 //! The 40 bytes that every packet begins with.
 
+use crate::layout::record;
 use core::fmt;
 use twox_hash::XxHash3_64;
 use zerocopy::byteorder::big_endian::{U16, U32, U64};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// What every packet begins with.
 pub const MAGIC: [u8; 2] = *b"PX";
@@ -70,30 +70,35 @@ impl fmt::Display for Sender {
     }
 }
 
-/// The header as it stands in a packet.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct Header {
-    pub magic: [u8; 2],
-    pub version: u8,
-    /// A [`crate::Kind`].
-    pub kind: u8,
-    /// Of the whole packet, bytes. It lets a tool split what the kernel coalesced.
-    pub length: U16,
-    /// A [`Role`].
-    pub role: u8,
-    /// By kind, see [`crate::flags`]; unknown ones are refused.
-    pub flags: u8,
-    pub id: U16,
-    /// Counts the packets of this sender, from 0, over all destinations; 48 bits.
-    pub sequence: [u8; 6],
-    pub incarnation: U64,
-    /// Hash of the configuration that all processes must agree on.
-    pub cluster: U32,
-    /// Which life of the log this packet belongs to; 0 while the sender does not know.
-    pub log: U32,
-    /// Over everything else in the packet, see [`tag`].
-    pub tag: [u8; 8],
+record! {
+    /// The header as it stands in a packet.
+    pub struct Header: 40 bytes {
+        /// `PX`.
+        pub magic: [u8; 2] as Bytes,
+        /// Of the packet format, see [`VERSION`].
+        pub version: u8,
+        /// A [`crate::Kind`].
+        pub kind: u8 as Kind,
+        /// Of the whole packet, bytes. It lets a tool split what the kernel coalesced.
+        pub length: U16,
+        /// A [`Role`].
+        pub role: u8 as Role,
+        /// By kind, see [`crate::flags`]; unknown ones are refused.
+        pub flags: u8 as Flags,
+        /// Of the sender, among those of its role.
+        pub id: U16,
+        /// Counts the packets of this sender, from 0, over all destinations; 48 bits.
+        pub sequence: [u8; 6] as Number,
+        /// Of the sender: unique to one start of it, and larger than those of its earlier starts.
+        pub incarnation: U64 as Hex,
+        /// Hash of the configuration that all processes must agree on.
+        pub cluster: U32 as Hex,
+        /// Which life of the log this packet belongs to; 0 while the sender does not know.
+        pub log: U32 as Hex,
+        /// XXH3-64 over everything else: over the header with the hash of the rest in the place of the tag,
+        /// see [`tag`].
+        pub tag: [u8; 8] as Hex,
+    }
 }
 
 const _: () = assert!(size_of::<Header>() == HEADER_LEN);

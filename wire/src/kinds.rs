@@ -129,41 +129,49 @@ impl fmt::Display for Kind {
     }
 }
 
+/// Declares the flags once, for the code and for all that prints them.
+macro_rules! flags {
+    ($($(#[doc = $doc:literal])+ $name:ident = $bit:literal $word:literal,)+) => {
+        $($(#[doc = $doc])+ pub const $name: u8 = $bit;)+
+
+        /// A flag: its bit, the word that it is printed as, and its doc comment.
+        pub(crate) struct Flag {
+            pub bit: u8,
+            pub word: &'static str,
+            pub doc: &'static str,
+        }
+
+        pub(crate) const ALL: &[Flag] =
+            &[$(Flag { bit: $bit, word: $word, doc: concat!($($doc, "\n"),+) }),+];
+    };
+}
+
 /// Bits of [`crate::Header::flags`].
 pub mod flags {
-    /// The sender wants an answer at once.
-    pub const ASK: u8 = 1;
-    /// Heartbeat, ack: the sender leads.
-    pub const LEADING: u8 = 2;
-    /// Heartbeat: the sender had work and no quorum for the suspicion time; do not follow it.
-    pub const UNFIT: u8 = 4;
-    /// Heartbeat: the sender knows all that is decided, and could lead.
-    pub const READY: u8 = 8;
-    /// Value: decided, not only accepted.
-    pub const DECIDED: u8 = 16;
-    /// Heartbeat: the sender hears a client whose entries the leader does not take.
-    pub const WAITING: u8 = 32;
-    /// 2b, nack: the promised ballot is one that an acceptor asked for to join; nobody leads it.
-    pub const FENCE: u8 = 64;
-    /// Join: the sender keeps what it accepts on a disk.
-    pub const DURABLE: u8 = 128;
+    flags! {
+        /// The sender wants an answer at once.
+        ASK = 1 "ask",
+        /// Heartbeat, ack: the sender leads.
+        LEADING = 2 "leading",
+        /// Heartbeat: the sender had work and no quorum for the suspicion time; do not follow it.
+        UNFIT = 4 "unfit",
+        /// Heartbeat: the sender knows all that is decided, and could lead.
+        READY = 8 "ready",
+        /// Value: decided, not only accepted.
+        DECIDED = 16 "decided",
+        /// Heartbeat: the sender hears a client whose entries the leader does not take.
+        WAITING = 32 "waiting",
+        /// 2b, nack: the promised ballot is one that an acceptor asked for to join; nobody leads it.
+        FENCE = 64 "fence",
+        /// Join: the sender keeps what it accepts on a disk.
+        DURABLE = 128 "durable",
+    }
 }
 
 /// The fixed body of a kind. What may follow it is the kind's tail.
 pub trait FixedBody: IntoBytes + Immutable {
     const KIND: Kind;
 }
-
-/// Ties a body to its kind and proves its size: `body!(Nack = 32 bytes)`.
-macro_rules! body {
-    ($kind:ident = $size:literal bytes) => {
-        impl crate::kinds::FixedBody for $kind {
-            const KIND: crate::Kind = crate::Kind::$kind;
-        }
-        const _: () = assert!(size_of::<$kind>() == $size);
-    };
-}
-pub(crate) use body;
 
 /// What a view over packet bytes must be: any bytes are valid, at any address.
 pub(crate) trait View: FromBytes + KnownLayout + Immutable + Unaligned {}

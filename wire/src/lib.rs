@@ -5,6 +5,9 @@
 //! bytes, every record of the tail), so that no accessor behind it can fail or panic. What it refuses, it
 //! refuses with a [`Refusal`] that names the reason.
 //!
+//! The structs are declared so that tools know as much of them as the code does: [`packets`] is the page of
+//! all, [`dissector()`](dissector::dissector) shows them in Wireshark.
+//!
 //! One file per kind under `kinds`, each in the same order: layout, checks, printing, tests. Numbers are big
 //! endian. All sizes are proved at compile time; no struct has padding; reserved bytes are zero.
 //!
@@ -19,12 +22,18 @@
 mod ballot;
 mod batch;
 pub mod capture;
+pub mod dissector;
 pub mod dump;
 mod header;
 mod kinds;
+mod layout;
 mod packet;
 mod ranges;
 mod refusal;
+
+/// The page of all packets, made from their declarations.
+#[cfg_attr(doc, doc = "", doc = include_str!("../../docs/packets.md"))]
+pub mod packets {}
 
 pub use ballot::{Ballot, BallotField};
 pub use batch::{Batch, ENTRY_OVERHEAD, Entries, Entry, EntryHeader};

@@ -187,19 +187,8 @@ impl fmt::Display for Packet<'_> {
             Body::Found(body, members) => body.print(f, self.header.log.get(), members),
             Body::Over(body) => write!(f, "{body}"),
         }?;
-        for (flag, word) in [
-            (flags::ASK, "ask"),
-            (flags::LEADING, "leading"),
-            (flags::UNFIT, "unfit"),
-            (flags::READY, "ready"),
-            (flags::DECIDED, "decided"),
-            (flags::WAITING, "waiting"),
-            (flags::FENCE, "fence"),
-            (flags::DURABLE, "durable"),
-        ] {
-            if self.has(flag) {
-                write!(f, " ({word})")?;
-            }
+        for flag in flags::ALL.iter().filter(|flag| self.has(flag.bit)) {
+            write!(f, " ({})", flag.word)?;
         }
         Ok(())
     }
@@ -271,4 +260,4 @@ pub fn split(datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

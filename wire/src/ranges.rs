@@ -1,8 +1,8 @@
 //! Ranges of instances: what votes, gaps and requests are made of.
 
+use crate::layout::record;
 use core::fmt;
 use zerocopy::byteorder::big_endian::{U32, U64};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// How many ranges a packet may carry: they fit the smallest packet (`mtu 1280`) beside the largest body, see
 /// `packet::PACKET_MIN`.
@@ -47,15 +47,15 @@ impl fmt::Display for Range {
     }
 }
 
-/// A range as 12 bytes in a packet: where it begins and how many instances it holds (at least one).
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct RangeRecord {
-    pub first: U64,
-    pub count: U32,
+record! {
+    /// A range as 12 bytes in a packet: where it begins and how many instances it holds (at least one).
+    pub struct RangeRecord: 12 bytes {
+        /// The first instance.
+        pub first: U64,
+        /// How many instances; at least one.
+        pub count: U32,
+    }
 }
-
-const _: () = assert!(size_of::<RangeRecord>() == 12);
 
 impl RangeRecord {
     /// A range longer than 2^32 − 1 instances is cut to that.

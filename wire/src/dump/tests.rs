@@ -7,7 +7,7 @@ use crate::capture::{Error as CaptureError, LinkType};
 /// The lines, the summary, and how it ended.
 fn dumped(input: impl Read) -> (String, String, Result<(), Error>) {
     let mut output = Vec::new();
-    let (summary, result) = dump(input, &mut output);
+    let (summary, result) = dump(input, &mut output, Depth::Line);
     (String::from_utf8(output).expect("lines are text"), summary.to_string(), result)
 }
 
@@ -18,13 +18,13 @@ fn on_ethernet(payload: &[u8]) -> Vec<u8> {
 #[test]
 fn a_packet_is_a_line_and_the_rest_is_counted() {
     let mut damaged = packet(2);
-    damaged[50] ^= 1;
+    damaged[45] ^= 1;
     let file = pcap(&[
         on_ethernet(b"another program"),
         ethernet(0),
         on_ethernet(&damaged),
         on_ethernet(&packet(3)[..12]),
-        on_ethernet(&[packet(0), packet(0), packet(0)[..50].to_vec()].concat()),
+        on_ethernet(&[packet(0), packet(0), packet(0)[..45].to_vec()].concat()),
     ]);
     let (lines, summary, result) = dumped(&file[..]);
     assert!(result.is_ok());
@@ -35,7 +35,7 @@ fn a_packet_is_a_line_and_the_rest_is_counted() {
   0.002000  127.0.0.1:5000 > 239.0.0.1:7000  malformed: too short: 12 of 40 bytes
   0.003000  127.0.0.1:5000 > 239.0.0.1:7000  A2 hello
   0.003000  127.0.0.1:5000 > 239.0.0.1:7000  A2 hello
-  0.003000  127.0.0.1:5000 > 239.0.0.1:7000  malformed: says 56 bytes, has 50
+  0.003000  127.0.0.1:5000 > 239.0.0.1:7000  malformed: says 48 bytes, has 45
 "
     );
     assert_eq!(summary, "3 packets, 3 malformed, 1 foreign frame, 0 IP fragments, 0 truncated");
@@ -49,7 +49,7 @@ fn of_a_cut_datagram_the_whole_packets_are_printed_and_the_cut_is_named() {
     assert_eq!(
         lines,
         "  0.000000  127.0.0.1:5000 > 239.0.0.1:7000  A2 hello
-  0.000000  127.0.0.1:5000 > 239.0.0.1:7000  truncated by the capture: 60 of 112 bytes
+  0.000000  127.0.0.1:5000 > 239.0.0.1:7000  truncated by the capture: 60 of 96 bytes
 "
     );
     assert_eq!(summary, "1 packet, 0 malformed, 0 foreign frames, 0 IP fragments, 1 truncated");
@@ -61,7 +61,7 @@ fn fragments_are_named_with_what_may_be_the_cause() {
     first[20] = 0x20;
     first[38..40].copy_from_slice(&3008u16.to_be_bytes());
     let (lines, summary, _) = dumped(&pcap(&[first])[..]);
-    assert!(lines.ends_with("  first of several IP fragments: 56 of 3000 bytes\n"), "{lines}");
+    assert!(lines.ends_with("  first of several IP fragments: 48 of 3000 bytes\n"), "{lines}");
     assert!(summary.contains("1 IP fragment, 0 truncated (fragments are not reassembled"), "{summary}");
 }
 
@@ -132,7 +132,7 @@ fn all_that_came_is_shown_before_more_is_waited_for() {
     let (shown, lines_at_read) = (RefCell::default(), RefCell::default());
     let chunks = vec![&file[third + 30..], &file[third..third + 30], &file[..third]];
     let live = Live { chunks, shown: &shown, lines_at_read: &lines_at_read };
-    let (_, result) = dump(live, Shared(&shown));
+    let (_, result) = dump(live, Shared(&shown), Depth::Line);
     assert!(result.is_ok());
     assert_eq!(*lines_at_read.borrow(), [0, 2, 2, 3]);
 }
@@ -152,7 +152,7 @@ fn a_reader_that_left_ends_the_dump_with_the_error_of_writing() {
     // Also when the file is cut: it does not matter any more.
     for (frames, cut) in [(&many[..1], 0), (&many[..2], 1), (&many[..], 0)] {
         let file = pcap(frames);
-        let (_, result) = dump(&file[..file.len() - cut], Left);
+        let (_, result) = dump(&file[..file.len() - cut], Left, Depth::Line);
         assert!(matches!(result, Err(Error::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe));
     }
 }

@@ -1,27 +1,27 @@
 //! Ack: the leader tells clients what is decided, what has come, and how much more may.
 
-use super::{body, demand, fixed, records};
+use super::{demand, fixed, records};
+use crate::layout::{body, record};
 use crate::{BallotField, Refusal};
 use core::fmt;
 use zerocopy::byteorder::big_endian::{U16, U32, U64};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// How many entries after the first missing one an [`AckRecord`] can acknowledge.
 pub const BEYOND_BITS: usize = 256;
 
-/// Leader → clients, followed by an [`AckRecord`] per session. Without records it announces the leader.
-/// Without the LEADING flag, and without records, a proposer that would lead tells why it does not yet.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct Ack {
-    /// The ballot that the sender leads.
-    pub ballot: BallotField,
-    /// Bit i: something was heard lately from the acceptor that stands i-th in the configuration.
-    pub heard: U16,
-    pub reserved: U16,
+body! {
+    /// Leader → clients: what is decided, what has come and how much more may; an [`AckRecord`] per session.
+    /// Without records it announces the leader.
+    /// Without the LEADING flag, and without records, a proposer that would lead tells why it does not yet.
+    pub struct Ack: 20 bytes, then ACKS {
+        /// The ballot that the sender leads.
+        pub ballot: BallotField,
+        /// Bit i: something was heard lately from the acceptor that stands i-th in the configuration.
+        pub heard: U16 as Bits,
+        /// Zero.
+        pub reserved: U16 as Zero,
+    }
 }
-
-body!(Ack = 20 bytes);
 
 /// How a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,31 +35,43 @@ pub enum Status {
     Ended = 2,
 }
 
-/// What the leader says of one session.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct AckRecord {
-    pub client: U16,
-    /// A [`Status`].
-    pub status: u8,
-    pub reserved: u8,
-    /// How much may be on the way to the leader, in bytes as the kernel counts them.
-    pub credit: U32,
-    /// Of the session; when superseded, of the one that took its place.
-    pub incarnation: U64,
-    /// Every entry below is decided.
-    pub decided_until: U64,
-    /// The leader has every entry below; `received_until` itself it has not.
-    pub received_until: U64,
-    /// Bit i (bit i % 8 of byte i / 8): entry `received_until + 1 + i` has come, too.
-    pub beyond: [u8; BEYOND_BITS / 8],
+impl Status {
+    pub const ALL: [Status; 3] = [Status::Open, Status::Superseded, Status::Ended];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Status::Open => "open",
+            Status::Superseded => "superseded",
+            Status::Ended => "ended",
+        }
+    }
 }
 
-const _: () = assert!(size_of::<AckRecord>() == 64);
+record! {
+    /// What the leader says of one session.
+    pub struct AckRecord: 64 bytes {
+        /// The id of the client.
+        pub client: U16,
+        /// A [`Status`].
+        pub status: u8 as Status,
+        /// Zero.
+        pub reserved: u8 as Zero,
+        /// How much may be on the way to the leader, in bytes as the kernel counts them.
+        pub credit: U32,
+        /// Of the session; when superseded, of the one that took its place.
+        pub incarnation: U64 as Hex,
+        /// Every entry below is decided.
+        pub decided_until: U64,
+        /// The leader has every entry below; `received_until` itself it has not.
+        pub received_until: U64,
+        /// Bit i (bit i % 8 of byte i / 8): entry `received_until + 1 + i` has come, too.
+        pub beyond: [u8; BEYOND_BITS / 8] as Set,
+    }
+}
 
 impl AckRecord {
     pub fn status(&self) -> Option<Status> {
-        [Status::Open, Status::Superseded, Status::Ended].into_iter().find(|s| *s as u8 == self.status)
+        Status::ALL.into_iter().find(|s| *s as u8 == self.status)
     }
 
     /// Whether the leader has this entry.
@@ -100,10 +112,8 @@ impl Ack {
         for (at, ack) in acks.iter().enumerate() {
             let comma = if at == 0 { "" } else { "," };
             write!(f, "{comma} C{}", ack.client)?;
-            match ack.status() {
-                Some(Status::Superseded) => write!(f, " superseded")?,
-                Some(Status::Ended) => write!(f, " ended")?,
-                _ => {}
+            if let Some(status @ (Status::Superseded | Status::Ended)) = ack.status() {
+                write!(f, " {}", status.name())?;
             }
             write!(f, " decided<{} received<{}", ack.decided_until, ack.received_until)?;
             let beyond: u32 = ack.beyond.iter().map(|byte| byte.count_ones()).sum();

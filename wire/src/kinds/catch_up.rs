@@ -1,36 +1,35 @@
 //! Catch-up: who misses decided instances asks for them; the leader may hand the request to an acceptor.
 
-use super::{body, demand, fixed, records};
+use super::{demand, fixed, records};
+use crate::layout::body;
 use crate::ranges::{ascend, print};
 use crate::{BallotField, RangeRecord, Refusal};
 use core::fmt;
 use core::net::{Ipv4Addr, SocketAddrV4};
 use zerocopy::byteorder::big_endian::{U16, U64};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// Learner, acceptor or follower → proposers; followed by the ranges that are missing (RFC 5401 §2).
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct CatchUp {
-    /// The sender has every instance below.
-    pub have_until: U64,
+body! {
+    /// Learner, acceptor or follower → proposers; followed by the ranges that are missing (RFC 5401 §2).
+    pub struct CatchUp: 8 bytes, then RANGES {
+        /// The sender has every instance below.
+        pub have_until: U64,
+    }
 }
 
-body!(CatchUp = 8 bytes);
-
-/// Proposer → one acceptor; followed by the ranges to send, as [`crate::Value`]s, to `address:port`.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct Fetch {
-    /// With a ballot: what was accepted, whether known decided or not, by an acceptor that has promised this
-    /// ballot. Without: only what is known decided.
-    pub ballot: BallotField,
-    pub address: [u8; 4],
-    pub port: U16,
-    pub reserved: U16,
+body! {
+    /// Proposer → one acceptor; followed by the ranges to send, as [`crate::Value`]s, to `address:port`.
+    pub struct Fetch: 24 bytes, then RANGES {
+        /// With a ballot: what was accepted, whether known decided or not, by an acceptor that has promised
+        /// this ballot. Without: only what is known decided.
+        pub ballot: BallotField,
+        /// Where to send them.
+        pub address: [u8; 4] as Address,
+        /// Never 0.
+        pub port: U16,
+        /// Zero.
+        pub reserved: U16 as Zero,
+    }
 }
-
-body!(Fetch = 24 bytes);
 
 impl CatchUp {
     pub(crate) fn parse(bytes: &[u8]) -> Result<(&CatchUp, &[RangeRecord]), Refusal> {

@@ -1,25 +1,23 @@
 //! Hello: a process tells its own group that it is there, so that two processes with one id find each other.
 
-use super::{body, fixed, nothing_after};
+use super::{fixed, nothing_after};
 use crate::Refusal;
+use crate::layout::body;
 use core::fmt;
 use zerocopy::byteorder::big_endian::U64;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// Sent to the group of one's own role at start and with every heartbeat. A process that hears a later start
-/// under its own id answers, naming that start; the later one, named, ends. (It must be named: a delayed
-/// packet of a dead predecessor must not end its successor.)
-///
-/// With the ASK flag to the acceptors' group it asks for their votes at once; a learner's or a proposer's ASK
-/// in its own group asks the leader for the watermark.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct Hello {
-    /// The incarnation of the later start that is answered, or 0.
-    pub answered: U64,
+body! {
+    /// Sent to the group of one's own role at start and with every heartbeat. A process that hears a later
+    /// start under its own id answers, naming that start; the later one, named, ends. (It must be named: a
+    /// delayed packet of a dead predecessor must not end its successor.)
+    ///
+    /// With the ASK flag to the acceptors' group it asks for their votes at once; a learner's or a proposer's
+    /// ASK in its own group asks the leader for the watermark.
+    pub struct Hello: 8 bytes {
+        /// The incarnation of the later start that is answered, or 0.
+        pub answered: U64 as Hex,
+    }
 }
-
-body!(Hello = 8 bytes);
 
 impl Hello {
     pub(crate) fn parse(bytes: &[u8]) -> Result<&Hello, Refusal> {

@@ -1,19 +1,19 @@
 //! Nack: an acceptor refuses a ballot and says which one it has promised [PMMC §4.2].
 
-use super::{body, demand, fixed, nothing_after};
+use super::{demand, fixed, nothing_after};
+use crate::layout::body;
 use crate::{BallotField, Refusal};
 use core::fmt;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// Acceptor → the proposer refused.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct Nack {
-    pub refused: BallotField,
-    pub promised: BallotField,
+body! {
+    /// Acceptor → the proposer whose ballot it refuses, because it has promised a higher one.
+    pub struct Nack: 32 bytes {
+        /// The ballot refused.
+        pub refused: BallotField,
+        /// The higher one that the acceptor has promised.
+        pub promised: BallotField,
+    }
 }
-
-body!(Nack = 32 bytes);
 
 impl Nack {
     pub(crate) fn parse(bytes: &[u8]) -> Result<&Nack, Refusal> {

@@ -1,64 +1,65 @@
 //! Phase 1: a proposer asks for promises and for what was accepted before [Lamport01 §2.2, §3].
 
-use super::{body, demand, fixed, lives, nothing_after, records};
+use super::{demand, fixed, lives, nothing_after, records};
+use crate::layout::{body, record};
 use crate::{Ballot, BallotField, Range, Refusal};
 use core::fmt;
 use zerocopy::byteorder::big_endian::{U16, U32, U64};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// How many [`Run`]s a page of 1b carries at the most: they fit the smallest packet.
 pub const RUNS_MAX: usize = 36;
 
-/// Proposer → acceptors. Once per ballot for all instances from `from` on; again with a higher `from` it
-/// asks for the next page.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct Phase1a {
-    pub ballot: BallotField,
-    /// First instance asked for.
-    pub from: U64,
+body! {
+    /// Proposer → acceptors: it asks for a promise, and for what was accepted. Once per ballot for all
+    /// instances from `from` on; again with a higher `from` it asks for the next page.
+    pub struct Phase1a: 24 bytes {
+        /// The ballot to promise.
+        pub ballot: BallotField,
+        /// First instance asked for.
+        pub from: U64,
+    }
 }
 
-body!(Phase1a = 24 bytes);
-
-/// Acceptor → the proposer that asked. One page of what it accepted, as [`Run`]s of instances accepted in one
-/// ballot; the payloads are asked for apart, for the proposer usually holds them.
-///
-/// Before the runs stand the *lives* of all acceptors that the sender knows of, in the order of their ids: an
-/// answer of a life that another answer of the quorum knows to be over does not count [DISC17 §3].
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct Phase1b {
-    /// The ballot promised.
-    pub ballot: BallotField,
-    /// The page tells of every accepted instance in `from..until`.
-    pub from: U64,
-    pub until: U64,
-    /// The acceptor holds every instance below, and knows it decided.
-    pub complete_until: U64,
-    /// One past the highest instance accepted, or that may have been accepted in a former life.
-    pub top: U64,
-    /// Which memory the sender speaks from.
-    pub life: U64,
-    /// The sender has forgotten what it accepted below: its answer counts for no instance below.
-    pub blind_until: U64,
-    /// How many lives follow.
-    pub lives: U16,
-    pub reserved: [u8; 6],
+body! {
+    /// Acceptor → the proposer that asked. One page of what it accepted, as [`Run`]s of instances accepted in
+    /// one ballot; the payloads are asked for apart, for the proposer usually holds them.
+    ///
+    /// Before the runs stand the *lives* of all acceptors that the sender knows of, in the order of their
+    /// ids: an answer of a life that another answer of the quorum knows to be over does not count [DISC17
+    /// §3].
+    pub struct Phase1b: 72 bytes, then COUNTED_LIVES, RUNS {
+        /// The ballot promised.
+        pub ballot: BallotField,
+        /// The page tells of every accepted instance in `from..until`.
+        pub from: U64,
+        /// One past the last instance of the page.
+        pub until: U64,
+        /// The acceptor holds every instance below, and knows it decided.
+        pub complete_until: U64,
+        /// One past the highest instance accepted, or that may have been accepted in a former life.
+        pub top: U64,
+        /// Which memory the sender speaks from.
+        pub life: U64 as Hex,
+        /// The sender has forgotten what it accepted below: its answer counts for no instance below.
+        pub blind_until: U64,
+        /// How many lives follow.
+        pub lives: U16,
+        /// Zero.
+        pub reserved: [u8; 6] as Zero,
+    }
 }
 
-body!(Phase1b = 72 bytes);
-
-/// Consecutive instances accepted in one ballot.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct Run {
-    pub first: U64,
-    pub count: U32,
-    pub ballot: BallotField,
+record! {
+    /// Consecutive instances accepted in one ballot.
+    pub struct Run: 28 bytes {
+        /// The first instance.
+        pub first: U64,
+        /// How many instances; at least one.
+        pub count: U32,
+        /// In which all of them were accepted.
+        pub ballot: BallotField,
+    }
 }
-
-const _: () = assert!(size_of::<Run>() == 28);
 
 /// A life as it is printed: its last six hexadecimal digits tell it from the others that one meets.
 pub struct Life(pub u64);

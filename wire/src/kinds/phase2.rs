@@ -2,57 +2,57 @@
 
 use super::phase1::{Life, print_lives};
 use super::report::Room;
-use super::{body, demand, fixed, lives, records};
+use super::{demand, fixed, lives, records};
 use crate::header::{sequence, sequence_field};
+use crate::layout::body;
 use crate::ranges::{INSTANCES, ascend, print};
 use crate::{Ballot, BallotField, Batch, Range, RangeRecord, Refusal, Sender};
 use core::fmt;
 use zerocopy::byteorder::big_endian::{U16, U64};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// Leader → acceptors, learners and proposers; followed by the batch. The one packet that carries a payload
-/// to everybody [RingPaxos §3].
-///
-/// Its ballot is (round, sender id, sender incarnation): nobody but the owner of a ballot may propose in it,
-/// so the header already holds the rest.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct Phase2a {
-    pub instance: U64,
-    /// The leader's watermark: every instance below is decided.
-    pub decided_until: U64,
-    /// 48 bits.
-    pub round: [u8; 6],
-    pub reserved: U16,
+body! {
+    /// Leader → acceptors, learners and proposers; followed by the batch. The one packet that carries a
+    /// payload to everybody [RingPaxos §3].
+    ///
+    /// Its ballot is (round, sender id, sender incarnation): nobody but the owner of a ballot may propose in
+    /// it, so the header already holds the rest.
+    pub struct Phase2a: 24 bytes, then ENTRIES {
+        /// The instance that the batch is proposed for.
+        pub instance: U64,
+        /// The leader's watermark: every instance below is decided.
+        pub decided_until: U64,
+        /// 48 bits.
+        pub round: [u8; 6] as Round,
+        /// Zero.
+        pub reserved: U16 as Zero,
+    }
 }
 
-body!(Phase2a = 24 bytes);
-
-/// Acceptor → learners and proposers. All that it accepted in its ballot and does not know decided, as
-/// ranges; so a later 2b makes up for a lost one.
-///
-/// Before the ranges stand the lives of all acceptors that the sender knows of, as in
-/// [`crate::Phase1b`]: a vote of a life that another voter knows to be over does not count.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct Phase2b {
-    /// The ballot promised, in which all of the ranges were accepted.
-    pub ballot: BallotField,
-    /// The watermark that the acceptor heard in that ballot: every instance below is decided.
-    pub decided_until: U64,
-    /// The acceptor holds every instance below, and knows it decided.
-    pub complete_until: U64,
-    pub room: Room,
-    /// Which memory the sender speaks from.
-    pub life: U64,
-    /// How many lives follow.
-    pub lives: U16,
-    /// One past the sequence number of the latest packet that came from that ballot's leader, 48 bits; 0 when none
-    /// has. What the leader sent before it and the ranges leave out was lost on the way (RFC 9002 §6.1.1).
-    pub heard_until: [u8; 6],
+body! {
+    /// Acceptor → learners and proposers. All that it accepted in its ballot and does not know decided, as
+    /// ranges; so a later 2b makes up for a lost one.
+    ///
+    /// Before the ranges stand the lives of all acceptors that the sender knows of, as in
+    /// [`crate::Phase1b`]: a vote of a life that another voter knows to be over does not count.
+    pub struct Phase2b: 64 bytes, then COUNTED_LIVES, RANGES {
+        /// The ballot promised, in which all of the ranges were accepted.
+        pub ballot: BallotField,
+        /// The watermark that the acceptor heard in that ballot: every instance below is decided.
+        pub decided_until: U64,
+        /// The acceptor holds every instance below, and knows it decided.
+        pub complete_until: U64,
+        /// How far the acceptor has read, and what room it has.
+        pub room: Room,
+        /// Which memory the sender speaks from.
+        pub life: U64 as Hex,
+        /// How many lives follow.
+        pub lives: U16,
+        /// One past the sequence number of the latest packet that came from that ballot's leader, 48 bits; 0
+        /// when none has. What the leader sent before it and the ranges leave out was lost on the way (RFC
+        /// 9002 §6.1.1).
+        pub heard_until: [u8; 6] as Number,
+    }
 }
-
-body!(Phase2b = 64 bytes);
 
 impl Phase2a {
     /// # Panics

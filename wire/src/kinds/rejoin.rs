@@ -1,86 +1,80 @@
 //! Rejoin: how an acceptor that has no memory becomes one that may vote.
 //!
-//! An acceptor speaks from a *life*: a memory without a gap. One that begins without memory (a volatile start,
-//! a lost or damaged disk) begins a new life, and asks the others to note it down and to promise it a ballot;
-//! or, where nobody has any memory, several found a new log together.
+//! An acceptor speaks from a *life*: a memory without a gap. One that begins without memory (a volatile
+//! start, a lost or damaged disk) begins a new life, and asks the others to note it down and to promise it a
+//! ballot; or, where nobody has any memory, several found a new log together.
 
 use super::phase1::{Life, print_lives};
-use super::{body, demand, fixed, nothing_after, records};
+use super::{demand, fixed, nothing_after, records};
+use crate::layout::{body, record};
 use crate::{BallotField, LIVES_MAX, Refusal};
 use core::fmt;
 use zerocopy::byteorder::big_endian::{U16, U64};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// A blank acceptor → acceptors, again and again until it is one of them. Flag: DURABLE.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct Join {
-    /// The life that it begins: larger than those of its former lives.
-    pub life: U64,
-    /// The ballot that it asks to be promised: its own, in which nobody ever proposes.
-    pub ballot: BallotField,
+body! {
+    /// A blank acceptor → acceptors, again and again until it is one of them. Flag: DURABLE.
+    pub struct Join: 24 bytes {
+        /// The life that it begins: larger than those of its former lives.
+        pub life: U64 as Hex,
+        /// The ballot that it asks to be promised: its own, in which nobody ever proposes.
+        pub ballot: BallotField,
+    }
 }
 
-body!(Join = 24 bytes);
-
-/// Acceptor → the blank acceptor that asked; followed by the lives that the sender knows of, its own
-/// included, in the order of the acceptors' ids. It helps when `ballot` and `joiner` are those asked for;
-/// larger ones say why it does not. With `joiner` 0, to all acceptors with every heartbeat, it says how the
-/// sender stands.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct Helped {
-    /// The life of the one who asked that the sender has noted down; 0 when nobody asked.
-    pub joiner: U64,
-    /// The latest earlier life of the one who asked that the sender knows of; 0 when it knows of none.
-    pub former: U64,
-    /// The ballot promised.
-    pub ballot: BallotField,
-    /// Of the sender.
-    pub life: U64,
-    /// One past the highest instance accepted, or that may have been accepted in a former life.
-    pub top: U64,
-    /// The sender holds every instance below, and knows it decided.
-    pub complete_until: U64,
+body! {
+    /// Acceptor → the blank acceptor that asked; followed by the lives that the sender knows of, its own
+    /// included, in the order of the acceptors' ids. It helps when `ballot` and `joiner` are those asked for;
+    /// larger ones say why it does not. With `joiner` 0, to all acceptors with every heartbeat, it says how
+    /// the sender stands.
+    pub struct Helped: 56 bytes, then LIVES {
+        /// The life of the one who asked that the sender has noted down; 0 when nobody asked.
+        pub joiner: U64 as Hex,
+        /// The latest earlier life of the one who asked that the sender knows of; 0 when it knows of none.
+        pub former: U64 as Hex,
+        /// The ballot promised.
+        pub ballot: BallotField,
+        /// Of the sender.
+        pub life: U64 as Hex,
+        /// One past the highest instance accepted, or that may have been accepted in a former life.
+        pub top: U64,
+        /// The sender holds every instance below, and knows it decided.
+        pub complete_until: U64,
+    }
 }
 
-body!(Helped = 56 bytes);
-
-/// Founder → acceptors: a new log begins, the one that the header names, and these blank acceptors are its
-/// first members. Followed by a [`Member`] each.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct Found {
-    /// The life of the founder.
-    pub life: U64,
+body! {
+    /// Founder → acceptors: a new log begins, the one that the header names, and these blank acceptors are
+    /// its first members. Followed by a [`Member`] each.
+    pub struct Found: 8 bytes, then MEMBERS {
+        /// The life of the founder.
+        pub life: U64 as Hex,
+    }
 }
 
-body!(Found = 8 bytes);
-
-/// Proposer → an acceptor that speaks from a life that is over, as the sender knows and perhaps nobody else
-/// any more: it must begin a larger one than this, or the sender never believes it.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct Over {
-    /// The latest life of the acceptor that the sender knows of.
-    pub life: U64,
-    /// The acceptor's id.
-    pub acceptor: U16,
-    pub reserved: [u8; 6],
+body! {
+    /// Proposer → an acceptor that speaks from a life that is over, as the sender knows and perhaps nobody
+    /// else any more: it must begin a larger one than this, or the sender never believes it.
+    pub struct Over: 16 bytes {
+        /// The latest life of the acceptor that the sender knows of.
+        pub life: U64 as Hex,
+        /// The acceptor's id.
+        pub acceptor: U16,
+        /// Zero.
+        pub reserved: [u8; 6] as Zero,
+    }
 }
 
-body!(Over = 16 bytes);
-
-/// A founding member: the life in which it was blank.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct Member {
-    pub id: U16,
-    pub reserved: [u8; 6],
-    pub life: U64,
+record! {
+    /// A founding member: the life in which it was blank.
+    pub struct Member: 16 bytes {
+        /// The id of the acceptor.
+        pub id: U16,
+        /// Zero.
+        pub reserved: [u8; 6] as Zero,
+        /// Its first life in the new log.
+        pub life: U64 as Hex,
+    }
 }
-
-const _: () = assert!(size_of::<Member>() == 16);
 
 impl Member {
     pub fn new(id: u16, life: u64) -> Member {

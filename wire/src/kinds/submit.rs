@@ -1,21 +1,19 @@
 //! Submit: a client hands the next piece of its stream to the leader.
 
-use super::{body, demand, fixed};
+use super::{demand, fixed};
 use crate::Refusal;
+use crate::layout::body;
 use core::fmt;
 use zerocopy::byteorder::big_endian::U64;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// Client → proposers. The session is the header's (id, incarnation). Followed by the entry's bytes, at least
-/// one.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct Submit {
-    /// Counts the session's entries, from 0; below 2^48.
-    pub number: U64,
+body! {
+    /// Client → proposers: the next piece of its stream. The session is the header's (id, incarnation).
+    /// Followed by the entry's bytes, at least one.
+    pub struct Submit: 8 bytes, then BYTES {
+        /// Counts the session's entries, from 0; below 2^48.
+        pub number: U64,
+    }
 }
-
-body!(Submit = 8 bytes);
 
 impl Submit {
     pub(crate) fn parse(bytes: &[u8]) -> Result<(&Submit, &[u8]), Refusal> {

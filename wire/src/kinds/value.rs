@@ -1,23 +1,23 @@
 //! Value: an instance's payload, repaired or asked for.
 
-use super::{body, demand, fixed};
+use super::{demand, fixed};
+use crate::layout::body;
 use crate::ranges::INSTANCES;
 use crate::{BallotField, Batch, Refusal};
 use core::fmt;
 use zerocopy::byteorder::big_endian::U64;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// Proposer or acceptor → who asked, or the learners' group when several miss it; followed by the batch. With
-/// the DECIDED flag the batch is what the instance decided; without it, what the sender accepted in `ballot`.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct Value {
-    pub instance: U64,
-    /// The ballot in which the batch was proposed.
-    pub ballot: BallotField,
+body! {
+    /// Proposer or acceptor → who asked, or the learners' group when several miss it; followed by the batch.
+    /// With the DECIDED flag the batch is what the instance decided; without it, what the sender accepted in
+    /// `ballot`.
+    pub struct Value: 24 bytes, then ENTRIES {
+        /// The instance whose batch follows.
+        pub instance: U64,
+        /// The ballot in which the batch was proposed.
+        pub ballot: BallotField,
+    }
 }
-
-body!(Value = 24 bytes);
 
 impl Value {
     pub(crate) fn parse(bytes: &[u8]) -> Result<(&Value, Batch<'_>), Refusal> {

@@ -1,25 +1,24 @@
 //! Watermark: the leader says how far the log is decided when no 2a says so.
 
-use super::{body, demand, fixed, nothing_after};
+use super::{demand, fixed, nothing_after};
+use crate::layout::body;
 use crate::{BallotField, Refusal};
 use core::fmt;
 use zerocopy::byteorder::big_endian::U64;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// Leader → acceptors, learners and proposers, right after the last decision and with every heartbeat, so
-/// that the tail of the log cannot be lost unnoticed. With the ASK flag, receivers report at once how far
-/// they have read.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct Watermark {
-    pub ballot: BallotField,
-    /// Every instance below is decided.
-    pub decided_until: U64,
-    /// One past the highest instance proposed in this ballot.
-    pub proposed_until: U64,
+body! {
+    /// Leader → acceptors, learners and proposers, right after the last decision and with every heartbeat, so
+    /// that the tail of the log cannot be lost unnoticed. With the ASK flag, receivers report at once how far
+    /// they have read.
+    pub struct Watermark: 32 bytes {
+        /// The ballot that the sender leads.
+        pub ballot: BallotField,
+        /// Every instance below is decided.
+        pub decided_until: U64,
+        /// One past the highest instance proposed in this ballot.
+        pub proposed_until: U64,
+    }
 }
-
-body!(Watermark = 32 bytes);
 
 impl Watermark {
     pub(crate) fn parse(bytes: &[u8]) -> Result<&Watermark, Refusal> {
