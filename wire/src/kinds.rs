@@ -147,6 +147,18 @@ pub mod flags {
     pub const FENCE: u8 = 64;
     /// Join: the sender keeps what it accepts on a disk.
     pub const DURABLE: u8 = 128;
+
+    /// As they are printed, in this order.
+    pub const NAMES: [(u8, &str); 8] = [
+        (ASK, "ask"),
+        (LEADING, "leading"),
+        (UNFIT, "unfit"),
+        (READY, "ready"),
+        (DECIDED, "decided"),
+        (WAITING, "waiting"),
+        (FENCE, "fence"),
+        (DURABLE, "durable"),
+    ];
 }
 
 /// The fixed body of a kind. What may follow it is the kind's tail.

@@ -187,16 +187,10 @@ impl fmt::Display for Packet<'_> {
             Body::Found(body, members) => body.print(f, self.header.log.get(), members),
             Body::Over(body) => write!(f, "{body}"),
         }?;
-        for (flag, word) in [
-            (flags::ASK, "ask"),
-            (flags::LEADING, "leading"),
-            (flags::UNFIT, "unfit"),
-            (flags::READY, "ready"),
-            (flags::DECIDED, "decided"),
-            (flags::WAITING, "waiting"),
-            (flags::FENCE, "fence"),
-            (flags::DURABLE, "durable"),
-        ] {
+        if self.header.flags == 0 {
+            return Ok(());
+        }
+        for (flag, word) in flags::NAMES {
             if self.has(flag) {
                 write!(f, " ({word})")?;
             }
