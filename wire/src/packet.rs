@@ -265,4 +265,4 @@ pub fn split(datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

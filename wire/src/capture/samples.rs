@@ -7,7 +7,7 @@ use etherparse::PacketBuilder;
 pub const SOURCE: &str = "127.0.0.1:5000";
 pub const DESTINATION: &str = "239.0.0.1:7000";
 
-/// A packet of ours with this sequence number, 56 bytes.
+/// A packet of ours with this sequence number, 48 bytes.
 pub fn packet(sequence: u64) -> Vec<u8> {
     let mut buffer = [0; PACKET_MAX];
     let layout = Layout { packet: 1472, cluster: 0xC1C2_C3C4 };

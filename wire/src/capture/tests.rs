@@ -247,7 +247,7 @@ fn a_frame_cut_by_the_snap_length_is_told_however_short_it_is() {
         for Datagram { bytes, truncated, .. } in datagrams {
             let captured = snap_length - 42;
             assert_eq!(bytes, packet(7)[..captured]);
-            assert_eq!(truncated.map(|truncated| (truncated.captured, truncated.sent)), Some((captured, 56)));
+            assert_eq!(truncated.map(|truncated| (truncated.captured, truncated.sent)), Some((captured, 48)));
         }
     }
 }
@@ -260,7 +260,7 @@ fn lengths_of_zero_in_the_headers_mean_all_that_is_there() {
     assert_eq!(sequences_and_times(&pcap(&[frame.clone()])).len(), 1);
     let cut = PcapFile::new(Order::Little, PcapFile::US, LinkType::ETHERNET).record((0, 0), &frame, 60);
     let truncated = read(&cut.bytes).0[0].truncated.map(|truncated| truncated.to_string());
-    assert_eq!(truncated.as_deref(), Some("truncated by the capture: 18 of 56 bytes"));
+    assert_eq!(truncated.as_deref(), Some("truncated by the capture: 18 of 48 bytes"));
 }
 
 #[test]
@@ -271,7 +271,7 @@ fn lengths_in_the_headers_larger_than_the_frame_mean_that_it_is_cut() {
     let (datagrams, tally, _) = read(&pcap(&[frame]));
     assert_eq!(tally.truncated, 1);
     let truncated = datagrams[0].truncated.map(|truncated| truncated.to_string());
-    assert_eq!(truncated.as_deref(), Some("truncated by the capture: 56 of 2000 bytes"));
+    assert_eq!(truncated.as_deref(), Some("truncated by the capture: 48 of 2000 bytes"));
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn padding_behind_a_short_packet_is_not_part_of_it() {
 
 #[test]
 fn a_datagram_of_64_kib_comes_whole() {
-    let run = packet(7).repeat(65_507 / 56);
+    let run = packet(7).repeat(65_507 / 48);
     let (datagrams, ..) = read(&pcap(&[frame(LinkType::ETHERNET, &udp(&run))]));
     assert_eq!(datagrams[0].bytes, run);
     assert_eq!(datagrams[0].truncated, None);
@@ -309,7 +309,7 @@ fn ip_fragments_are_counted_and_the_first_one_of_ours_is_shown() {
     assert_eq!(datagrams.len(), 1);
     assert_eq!(datagrams[0].bytes, run);
     let truncated = datagrams[0].truncated.map(|truncated| truncated.to_string());
-    assert_eq!(truncated.as_deref(), Some("first of several IP fragments: 112 of 3000 bytes"));
+    assert_eq!(truncated.as_deref(), Some("first of several IP fragments: 96 of 3000 bytes"));
 }
 
 #[test]
@@ -381,7 +381,7 @@ fn lengths_that_cannot_be_are_told_and_not_believed() {
     );
     assert_eq!(with(4, 8, packet()), (at as u64, "a block of 8 bytes".into()));
     assert_eq!(with(4, 16, packet()), (at as u64, "a block of 16 bytes that ends as one of 0".into()));
-    assert_eq!(with(22, 1, packet()).1, format!("{} bytes of frame in a block with 100", 65_536 + 98));
+    assert_eq!(with(22, 1, packet()).1, format!("{} bytes of frame in a block with 92", 65_536 + 90));
     assert_eq!(with(8, 3, packet()).1, "a packet of interface 3 where 1 are described");
     assert_eq!(with(8, 0, start().section(Order::Little)).1, "a section without a byte order");
     assert_eq!(with(12, 2, start().section(Order::Little)).1, "pcapng of version 2.0, not 1");

@@ -57,13 +57,13 @@ fn on_ethernet(payload: &[u8]) -> Vec<u8> {
 #[test]
 fn a_packet_is_a_line_and_the_rest_is_counted() {
     let mut damaged = packet(2);
-    damaged[50] ^= 1;
+    damaged[45] ^= 1;
     let file = pcap(&[
         on_ethernet(b"another program"),
         ethernet(0),
         on_ethernet(&damaged),
         on_ethernet(&packet(3)[..12]),
-        on_ethernet(&[packet(0), packet(0), packet(0)[..50].to_vec()].concat()),
+        on_ethernet(&[packet(0), packet(0), packet(0)[..45].to_vec()].concat()),
     ]);
     let (lines, summary, errors) = dumped(&file);
     assert!(errors.is_empty());
@@ -74,7 +74,7 @@ fn a_packet_is_a_line_and_the_rest_is_counted() {
   0.002000  127.0.0.1:5000 > 239.0.0.1:7000  malformed: too short: 12 of 40 bytes
   0.003000  127.0.0.1:5000 > 239.0.0.1:7000  A2 hello
   0.003000  127.0.0.1:5000 > 239.0.0.1:7000  A2 hello
-  0.003000  127.0.0.1:5000 > 239.0.0.1:7000  malformed: says 56 bytes, has 50
+  0.003000  127.0.0.1:5000 > 239.0.0.1:7000  malformed: says 48 bytes, has 45
 "
     );
     assert_eq!(summary, "3 packets, 3 malformed, 1 foreign frame, 0 IP fragments, 0 truncated");
@@ -88,7 +88,7 @@ fn of_a_cut_datagram_the_whole_packets_are_printed_and_the_cut_is_named() {
     assert_eq!(
         lines,
         "  0.000000  127.0.0.1:5000 > 239.0.0.1:7000  A2 hello
-  0.000000  127.0.0.1:5000 > 239.0.0.1:7000  truncated by the capture: 60 of 112 bytes
+  0.000000  127.0.0.1:5000 > 239.0.0.1:7000  truncated by the capture: 60 of 96 bytes
 "
     );
     assert_eq!(summary, "1 packet, 0 malformed, 0 foreign frames, 0 IP fragments, 1 truncated");
@@ -100,7 +100,7 @@ fn fragments_are_named_with_what_may_be_the_cause() {
     first[20] = 0x20;
     first[38..40].copy_from_slice(&3008u16.to_be_bytes());
     let (lines, summary, _) = dumped(&pcap(&[first])[..]);
-    assert!(lines.ends_with("  first of several IP fragments: 56 of 3000 bytes\n"), "{lines}");
+    assert!(lines.ends_with("  first of several IP fragments: 48 of 3000 bytes\n"), "{lines}");
     assert!(summary.contains("1 IP fragment, 0 truncated (fragments are not reassembled"), "{summary}");
 }
 
@@ -193,4 +193,82 @@ fn a_reader_that_left_ends_the_dump_with_the_error_of_writing() {
         let (_, _, written) = dump_to(vec![&file[..file.len() - cut]], &Options::default(), &output);
         assert!(written.is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe));
     }
+}
+
+#[test]
+fn captures_are_merged_by_time_and_each_keeps_its_own_order() {
+    let at = |file: PcapFile, us: u32, sequence| file.record((1000, us), &ethernet(sequence), usize::MAX);
+    let file = || PcapFile::new(Order::Little, PcapFile::US, LinkType::ETHERNET);
+    // The clock of the second steps back; of equal times the first file's comes first.
+    let first = at(at(at(file(), 10, 1), 40, 2), 50, 3).bytes;
+    let second = at(at(at(file(), 20, 4), 5, 5), 40, 6).bytes;
+    let (lines, summary, errors) = dumped_with(&[&first, &second], &Options::default());
+    let told: Vec<_> =
+        lines.lines().map(|line| (&line[..10], line.split_once("start ").map(|(_, s)| &s[15..16]))).collect();
+    let expected = [
+        ("0.000000", "1"),
+        ("0.000010", "4"),
+        ("-0.000005", "5"),
+        ("0.000030", "2"),
+        ("0.000030", "6"),
+        ("0.000040", "3"),
+    ];
+    assert_eq!(
+        told,
+        expected
+            .map(|(time, sequence)| (format!("{time:>10}"), Some(sequence)))
+            .each_ref()
+            .map(|(time, sequence)| (&time[..], *sequence))
+    );
+    assert!(summary.starts_with("6 packets, 0 malformed") && errors.is_empty());
+}
+
+#[test]
+fn a_file_that_cannot_be_read_does_not_hide_the_others() {
+    let whole = pcap(&[ethernet(0), ethernet(0)]);
+    let (lines, _, errors) =
+        dumped_with(&[&whole, b"no capture", &whole[..whole.len() - 1]], &Options::default());
+    assert_eq!((lines.lines().count(), errors.len()), (3, 2));
+}
+
+#[test]
+fn times_are_filtered_as_they_are_printed_whatever_else_is_left_out() {
+    let file = pcap(&[ethernet(0), ethernet(0), ethernet(0), ethernet(0)]);
+    let filter = Filter { since_ns: Some(1_000_000), until_ns: Some(3_000_000), ..Filter::default() };
+    let (lines, summary, _) = dumped_with(&[&file], &Options { filter, ..Options::default() });
+    assert_eq!(lines.lines().map(|line| &line[..10]).collect::<Vec<_>>(), ["  0.001000", "  0.002000"]);
+    assert!(summary.starts_with("2 packets, 0 malformed, 2 more that the filters left out, "), "{summary}");
+}
+
+#[test]
+fn what_is_malformed_is_shown_alone_or_with_all_packets() {
+    let mut damaged = packet(2);
+    damaged[45] ^= 1;
+    let mut cut = on_ethernet(&[packet(0), packet(0)].concat());
+    cut.truncate(42 + 60);
+    let file = pcap(&[ethernet(0), on_ethernet(&damaged), cut]);
+    let lines = |filter| dumped_with(&[&file], &Options { filter, ..Options::default() }).0.lines().count();
+    assert_eq!(lines(Filter::default()), 4);
+    assert_eq!(lines(Filter { malformed: true, ..Filter::default() }), 1);
+    assert_eq!(lines(Filter { kinds: vec![crate::Kind::Hello], ..Filter::default() }), 2);
+    assert_eq!(lines(Filter { kinds: vec![crate::Kind::Nack], ..Filter::default() }), 0);
+}
+
+#[test]
+fn colours_are_asked_for_and_surround_the_same_text() {
+    let file = pcap(&[ethernet(0), on_ethernet(&packet(3)[..12])]);
+    let (plain, ..) = dumped(&file);
+    let (coloured, ..) = dumped_with(&[&file], &Options { colour: true, ..Options::default() });
+    assert!(!plain.contains('\u{1b}') && coloured.contains("\u{1b}[34mA2 hello\u{1b}[0m\n"), "{coloured:?}");
+    let mut bare = String::new();
+    let mut escape = false;
+    for character in coloured.chars() {
+        match (escape, character) {
+            (_, '\u{1b}') => escape = true,
+            (true, 'm') => escape = false,
+            (true, _) => {}
+            (false, character) => bare.push(character),
+        }
+    }
+    assert_eq!(bare, plain);
 }

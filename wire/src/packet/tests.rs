@@ -27,7 +27,7 @@ fn room() -> Room {
 }
 
 /// One or more packets of every kind.
-fn examples() -> Vec<Vec<u8>> {
+pub fn examples() -> Vec<Vec<u8>> {
     let (client, proposer) = (sender(Role::Client, 1), sender(Role::Proposer, 1));
     let (acceptor, learner) = (sender(Role::Acceptor, 2), sender(Role::Learner, 1));
     let ballot = Ballot::new(3, 1, proposer.incarnation);
@@ -254,8 +254,8 @@ fn each_refusal_names_its_reason() {
     assert_eq!(reason(&|p| p.truncate(12)), "too short: 12 of 40 bytes");
     assert_eq!(reason(&|p| p.resize(PACKET_MAX + 1, 0)), "too long: 9189 bytes");
     assert_eq!(reason(&|p| p[0] = b'Q'), "not ours: wrong magic");
-    assert_eq!(reason(&|p| p[2] = 9), "version 9, not 2");
-    assert_eq!(reason(&|p| p.push(0)), "says 56 bytes, has 57");
+    assert_eq!(reason(&|p| p[2] = 9), "version 9, not 3");
+    assert_eq!(reason(&|p| p.push(0)), "says 48 bytes, has 49");
     assert_eq!(reason(&|p| p[3] = 99), "unknown kind 99");
     assert_eq!(reason(&|p| p[6] = 0), "unknown role 0");
     assert_eq!(reason(&|p| p[3] = Kind::Phase2a as u8), "a learner does not send 2a");
