@@ -24,7 +24,8 @@ const LOOK: Duration = Duration::from_millis(50);
 
 const AFTER_HELP: &str = "\
 A line is: seconds since the first packet of ours, source, destination, packet. Times of --since and --until
-count from there as well. A filter for what is in a packet leaves malformed ones out.
+count from there as well. A filter for what is in a packet leaves malformed ones out. Followed files are
+printed as they come; their packets are not put in order with those that come later.
 
 Frames that hold no packet of ours are counted in a summary on standard error. The exit status is 1 when
 a file, or a part of it, could not be read; all that can be read is printed. Link types: Ethernet (with VLAN
@@ -46,9 +47,6 @@ pub struct Args {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    #[command(flatten)]
-    filter: FilterArgs,
-
     /// Print a JSON object per line instead of text
     #[arg(long)]
     json: bool,
@@ -60,6 +58,10 @@ pub struct Args {
     /// When lines have colours; auto: on a terminal, unless NO_COLOR is set
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Colour::Auto)]
     color: Colour,
+
+    // Last, because a heading is that of all that follows.
+    #[command(flatten)]
+    filter: FilterArgs,
 }
 
 /// Which packets are printed.
