@@ -4,23 +4,79 @@ mod depth;
 
 pub use depth::Depth;
 
-use crate::Packet;
-use crate::capture::{self, Capture, Datagram, Tally};
-use std::cell::RefCell;
-use std::fmt;
-use std::io::{self, BufWriter, Read, Write};
+mod colour;
+mod filter;
+mod json;
+mod lines;
+mod merge;
+mod output;
 
-/// Prints every packet of ours that the capture `input` holds to `output`, as the data arrive: nothing waits
-/// in a buffer while `input` is waited for.
+pub use filter::{BallotId, Filter, Instances, SenderId};
+pub use merge::{Input, Step, Stream};
+pub use output::{FlushFirst, Output};
+
+use crate::Packet;
+use crate::capture::{self, Datagram, Tally};
+use json::Json;
+use lines::Lines;
+use merge::{Merge, Next};
+use std::fmt;
+use std::io::{self, Write};
+
+/// What is printed, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub filter: Filter,
+    pub format: Format,
+    /// How much of each packet stands below its line. Objects have it all.
+    pub depth: Depth,
+    /// Lines with the colours of a terminal. Objects have none.
+    pub colour: bool,
+}
+
+/// What a packet looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    #[default]
+    Lines,
+    /// An object a line, as docs/wire-json.md describes it.
+    Json,
+}
+
+/// What a dump asks of its surroundings.
+pub trait Host {
+    /// Hears why the rest of an input cannot be read. The others go on.
+    fn failed(&mut self, name: &str, error: capture::Error);
+    /// Called when no input has anything to read yet; returns after a moment, or false to end the dump.
+    fn wait(&mut self) -> bool;
+}
+
+/// Prints every packet of ours that the inputs hold and the filter wants, by time, as the data arrive.
 ///
 /// The summary is of what was printed, also when reading or writing failed half way.
-pub fn dump(input: impl Read, output: impl Write, depth: Depth) -> (Summary, Result<(), Error>) {
-    let output = RefCell::new(BufWriter::new(output));
-    let mut summary = Summary::default();
-    let printed = print_all(FlushFirst { input, output: &output }, &output, depth, &mut summary);
-    // The flush comes first: when nobody reads any more, nobody asks how well we read.
-    let flushed = output.borrow_mut().flush().map_err(Error::Write);
-    (summary, flushed.and(printed))
+pub fn dump<W: Write>(
+    inputs: Vec<Input>,
+    options: &Options,
+    output: &Output<W>,
+    host: &mut dyn Host,
+) -> (Summary, io::Result<()>) {
+    let mut merge = Merge::new(inputs);
+    let mut printer = Printer::new(options);
+    loop {
+        match merge.next(host) {
+            Next::Datagram(at, datagram) => {
+                let file = merge.name(at);
+                output.with(|text| printer.print(text, file, &datagram));
+                merge.reuse(datagram);
+                if !output.flush_when_full() {
+                    break;
+                }
+            }
+            Next::Waits if output.flush() && host.wait() => {}
+            Next::Waits | Next::End => break,
+        }
+    }
+    (Summary { frames: merge.tally(), ..printer.summary }, output.finish())
 }
 
 /// What was printed, and what was not and why.
@@ -30,6 +86,8 @@ pub struct Summary {
     pub packets: u64,
     /// Bytes that begin as a packet of ours and were refused, a line each.
     pub malformed: u64,
+    /// Packets, well-formed or not, that the filter did not want.
+    pub left_out: u64,
     pub frames: Tally,
 }
 
@@ -38,6 +96,9 @@ impl fmt::Display for Summary {
         let Tally { foreign, fragments, truncated } = self.frames;
         let plural = |count| if count == 1 { "" } else { "s" };
         write!(f, "{} packet{}, {} malformed, ", self.packets, plural(self.packets), self.malformed)?;
+        if self.left_out > 0 {
+            write!(f, "{} more that the filters left out, ", self.left_out)?;
+        }
         write!(f, "{foreign} foreign frame{}, ", plural(foreign))?;
         write!(f, "{fragments} IP fragment{}, {truncated} truncated", plural(fragments))?;
         if fragments > 0 {
@@ -47,115 +108,98 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Why the dump ended early.
-#[derive(Debug)]
-pub enum Error {
-    Read(capture::Error),
-    Write(io::Error),
+/// Where and when a datagram was captured.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    file: &'a str,
+    datagram: &'a Datagram,
+    /// Since the start of the capture, ns. Negative where the clock of a file steps back.
+    time_ns: i128,
 }
 
-fn print_all<W: Write>(
-    input: impl Read,
-    output: &RefCell<W>,
-    depth: Depth,
-    summary: &mut Summary,
-) -> Result<(), Error> {
-    let mut capture = Capture::new(input).map_err(Error::Read)?;
-    let mut lines = Lines { depth, ..Lines::default() };
-    let result = loop {
-        match capture.next() {
-            None => break Ok(()),
-            Some(Err(error)) => break Err(Error::Read(error)),
-            Some(Ok(datagram)) => {
-                // Borrowed for one datagram only: the capture borrows it too, to flush before it reads.
-                let printed = lines.print(&mut *output.borrow_mut(), &datagram, summary);
-                if let Err(error) = printed {
-                    break Err(Error::Write(error));
-                }
-            }
-        }
-    };
-    summary.frames = capture.tally();
-    result
+/// The packets of a datagram, through the filter, in the format asked for.
+struct Printer<'a> {
+    filter: &'a Filter,
+    /// Of the first datagram, ns; the times told are relative to it.
+    start_ns: Option<i64>,
+    summary: Summary,
+    format: Printed,
 }
 
-/// The layout of the lines. The columns of addresses are as wide as the widest so far, so a stream is aligned
-/// without knowing what is to come.
-struct Lines {
-    /// Of the first datagram, ns; the times printed are relative to it.
-    start: Option<i64>,
-    source: usize,
-    destination: usize,
-    depth: Depth,
+enum Printed {
+    Lines(Lines),
+    Json(Json),
 }
 
-impl Default for Lines {
-    /// As wide as the addresses of a run on loopback.
-    fn default() -> Lines {
-        let (source, destination) = ("127.0.0.1:65535".len(), "239.0.0.1:7000".len());
-        Lines { start: None, source, destination, depth: Depth::Line }
+impl<'a> Printer<'a> {
+    fn new(options: &'a Options) -> Printer<'a> {
+        let format = match options.format {
+            Format::Lines => Printed::Lines(Lines::new(options.colour, options.depth)),
+            Format::Json => Printed::Json(Json::default()),
+        };
+        Printer { filter: &options.filter, start_ns: None, summary: Summary::default(), format }
     }
-}
 
-impl Lines {
-    fn print(&mut self, to: &mut impl Write, datagram: &Datagram, summary: &mut Summary) -> io::Result<()> {
-        let start = *self.start.get_or_insert(datagram.time_ns);
-        let place = self.place(datagram, Seconds(i128::from(datagram.time_ns) - i128::from(start)));
+    fn print(&mut self, to: &mut String, file: &str, datagram: &Datagram) {
+        let start_ns = *self.start_ns.get_or_insert(datagram.time_ns);
+        let time_ns = i128::from(datagram.time_ns) - i128::from(start_ns);
+        let place = Place { file, datagram, time_ns };
+        let in_time = self.filter.wants_time(time_ns);
+        if in_time {
+            self.format.begin(&place);
+        }
         let mut packets = crate::split(&datagram.bytes).peekable();
         while let Some(bytes) = packets.next() {
             match Packet::parse(bytes) {
-                Ok(packet) => {
-                    summary.packets += 1;
-                    writeln!(to, "{place}  {packet}")?;
+                Ok(packet) if in_time && self.filter.wants(&packet) => {
+                    self.summary.packets += 1;
+                    self.format.packet(to, &packet, bytes);
                 }
-                // The end of what was captured, not the sender's fault: the line below names it.
-                Err(_) if datagram.truncated.is_some() && packets.peek().is_none() => continue,
-                Err(refusal) => {
-                    summary.malformed += 1;
-                    writeln!(to, "{place}  malformed: {refusal}")?;
+                // The end of what was captured, not the sender's fault: it is told below.
+                Err(_) if datagram.truncated.is_some() && packets.peek().is_none() => {}
+                Err(refusal) if in_time && self.filter.wants_malformed() => {
+                    self.summary.malformed += 1;
+                    self.format.malformed(to, bytes, refusal);
                 }
+                Ok(_) | Err(_) => self.summary.left_out += 1,
             }
-            self.depth.print(to, bytes)?;
         }
-        match datagram.truncated {
-            Some(truncated) => writeln!(to, "{place}  {truncated}"),
-            None => Ok(()),
+        if let Some(truncated) = datagram.truncated
+            && in_time
+            && self.filter.wants_truncated()
+        {
+            self.format.truncated(to, truncated);
+        }
+    }
+}
+
+impl Printed {
+    /// Before the packets of a datagram.
+    fn begin(&mut self, place: &Place) {
+        match self {
+            Printed::Lines(lines) => lines.begin(place),
+            Printed::Json(json) => json.begin(place),
         }
     }
 
-    /// The part of the line that all packets of a datagram share.
-    fn place(&mut self, datagram: &Datagram, time: Seconds) -> String {
-        let (source, destination) = (datagram.source.to_string(), datagram.destination.to_string());
-        self.source = self.source.max(source.len());
-        self.destination = self.destination.max(destination.len());
-        format!("{time} {source:>from$} > {destination:<to$}", from = self.source, to = self.destination)
+    fn packet(&self, to: &mut String, packet: &Packet, bytes: &[u8]) {
+        match self {
+            Printed::Lines(lines) => lines.packet(to, packet, bytes),
+            Printed::Json(json) => json.packet(to, packet),
+        }
     }
-}
 
-/// A difference of two times, ns; printed in seconds, to the microsecond.
-struct Seconds(i128);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let us = self.0.unsigned_abs() / 1000;
-        // 10 columns: aligned for the first quarter of an hour.
-        write!(f, "{:>10}", format!("{sign}{}.{:06}", us / 1_000_000, us % 1_000_000))
+    fn malformed(&self, to: &mut String, bytes: &[u8], refusal: crate::Refusal) {
+        match self {
+            Printed::Lines(lines) => lines.malformed(to, bytes, refusal),
+            Printed::Json(json) => json.malformed(to, bytes.len(), refusal),
+        }
     }
-}
 
-/// Shows what was printed before it waits for more input.
-struct FlushFirst<'a, R, W> {
-    input: R,
-    output: &'a RefCell<W>,
-}
-
-impl<R: Read, W: Write> Read for FlushFirst<'_, R, W> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.output.borrow_mut().flush() {
-            Ok(()) => self.input.read(buffer),
-            // The input ends where nobody hears of it any more; the last flush of `dump` tells why.
-            Err(_) => Ok(0),
+    fn truncated(&self, to: &mut String, truncated: capture::Truncated) {
+        match self {
+            Printed::Lines(lines) => lines.truncated(to, truncated),
+            Printed::Json(json) => json.truncated(to, truncated),
         }
     }
 }

@@ -187,6 +187,9 @@ impl fmt::Display for Packet<'_> {
             Body::Found(body, members) => body.print(f, self.header.log.get(), members),
             Body::Over(body) => write!(f, "{body}"),
         }?;
+        if self.header.flags == 0 {
+            return Ok(());
+        }
         for flag in flags::ALL.iter().filter(|flag| self.has(flag.bit)) {
             write!(f, " ({})", flag.word)?;
         }

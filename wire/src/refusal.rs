@@ -55,6 +55,26 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// One word for it, for programs: sentences may change.
+    pub fn name(self) -> &'static str {
+        match self {
+            Refusal::Short { .. } => "short",
+            Refusal::Long { .. } => "long",
+            Refusal::Magic => "magic",
+            Refusal::Version(_) => "version",
+            Refusal::Length { .. } => "length",
+            Refusal::Tag => "tag",
+            Refusal::Kind(_) => "kind",
+            Refusal::Role(_) => "role",
+            Refusal::Sender { .. } => "sender",
+            Refusal::Reserved(_) => "reserved",
+            Refusal::Body(_) => "body",
+            Refusal::Field(_) => "field",
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {

@@ -1,36 +1,164 @@
 //! Any bytes as a capture.
 
 use std::io::{self, Read};
-use wire::dump::{Depth, Summary, dump};
+use wire::Kind;
+use wire::capture::{self, Capture};
+use wire::dump::{
+    BallotId, Depth, Filter, FlushFirst, Format, Host, Input, Instances, Options, Output, SenderId, Summary,
+    dump,
+};
 
 /// Any bytes are read to their end or to a reason, every packet in them is a line, and how they arrive makes
-/// no difference.
+/// no difference; nor do filters, other formats and other captures beside it change what a packet is.
 pub fn capture(bytes: &[u8]) {
-    let (lines, summary, result) = dumped(bytes, Depth::Line);
+    let lines = Options::default();
+    let all = dumped(vec![bytes], &lines);
+    let Dumped { text, summary, .. } = &all;
     // Not even a forged length makes more lines than there are bytes for.
-    assert!(lines.len() <= 16 * bytes.len() + 512, "{} bytes of text from {}", lines.len(), bytes.len());
-    assert!(lines.lines().count() as u64 >= summary.packets + summary.malformed);
-    assert!(
-        lines.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)),
-        "plain text: {lines:?}"
-    );
+    assert!(text.len() <= 16 * bytes.len() + 512, "{} bytes of text from {}", text.len(), bytes.len());
+    assert!(text.lines().count() as u64 >= summary.packets + summary.malformed);
+    assert!(plain(text), "plain text: {text:?}");
+    let trickled = dumped(vec![Trickle { rest: bytes, next: 1 }], &lines);
+    assert_eq!(all, trickled, "another result when the bytes come a few at a time");
+
+    let json = dumped(vec![bytes], &Options { format: Format::Json, ..Options::default() });
+    assert_eq!((json.summary, &json.failures), (*summary, &all.failures));
+    assert_eq!(json.text.lines().count(), text.lines().count(), "an object is a line");
+    assert!(plain(&json.text), "plain text: {:?}", json.text);
+    assert!(json.text.lines().all(balanced), "{}", json.text);
+
     for depth in [Depth::Fields, Depth::Bytes] {
-        let (deep, ..) = dumped(bytes, depth);
-        assert!(
-            deep.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)),
-            "plain text: {deep:?}"
-        );
-        assert!(lines.lines().all(|line| deep.contains(line)), "a line is missing where there are more");
+        let deep = dumped(vec![bytes], &Options { depth, ..Options::default() }).text;
+        assert!(plain(&deep), "plain text: {deep:?}");
+        assert!(text.lines().all(|line| deep.contains(line)), "a line is missing where there are more");
     }
-    let again = dumped(Trickle { rest: bytes, next: 1 }, Depth::Line);
-    assert_eq!((lines, summary, result), again, "another result when the bytes come a few at a time");
+
+    let colour = dumped(vec![bytes], &Options { colour: true, ..Options::default() });
+    assert_eq!((colour.summary, colour.text.lines().count()), (*summary, text.lines().count()));
+
+    let twice = dumped(vec![bytes, bytes], &lines);
+    assert_eq!(twice.summary.packets, 2 * summary.packets, "two captures are one and the other");
+    for filter in filters(bytes) {
+        let some = dumped(vec![bytes], &Options { filter, ..Options::default() });
+        let Summary { packets, malformed, left_out, .. } = some.summary;
+        assert_eq!(packets + malformed + left_out, summary.packets + summary.malformed);
+        // The widths of columns follow what is printed, the rest of a line does not.
+        let told = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let mut rest = text.lines();
+        assert!(
+            some.text.lines().all(|line| rest.any(|other| told(other) == told(line))),
+            "{}is not part of\n{text}",
+            some.text
+        );
+    }
 }
 
-fn dumped(input: impl Read, depth: Depth) -> (String, Summary, Result<(), String>) {
-    let mut output = Vec::new();
-    let (summary, result) = dump(input, &mut output, depth);
-    let lines = String::from_utf8(output).expect("lines are text");
-    (lines, summary, result.map_err(|error| format!("{error:?}")))
+/// A packet as the only one of a capture, so that what prints it, filters it and tells it as JSON meets whatever
+/// the tag, which nobody guesses, lets through.
+pub fn alone(packet: &[u8]) {
+    let udp = 8 + packet.len() as u16;
+    let mut file = Vec::with_capacity(24 + 16 + 28 + packet.len());
+    let length = u32::from(20 + udp);
+    for field in [0xA1B2_C3D4_u32, 0x0004_0002, 0, 0, 262_144, 101, 1, 0, length, length] {
+        file.extend_from_slice(&field.to_le_bytes());
+    }
+    file.extend_from_slice(&[0x45, 0]);
+    file.extend_from_slice(&(20 + udp).to_be_bytes());
+    file.extend_from_slice(&[0, 0, 0, 0, 1, 17, 0, 0, 127, 0, 0, 1, 239, 0, 0, 1, 19, 136, 27, 88]);
+    file.extend_from_slice(&udp.to_be_bytes());
+    file.extend_from_slice(&[0, 0]);
+    file.extend_from_slice(packet);
+    assert_eq!(dumped(vec![&file[..]], &Options::default()).summary.packets, 1);
+    capture(&file);
+}
+
+/// One of each, and all together, with values from these bytes.
+fn filters(bytes: &[u8]) -> Vec<Filter> {
+    let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
+    let packets = bytes.windows(2).filter(|two| *two == wire::MAGIC).count();
+    let kind = Kind::ALL[usize::from(byte(27)) % Kind::ALL.len()];
+    let first = u64::from(byte(50) % 16);
+    let from = SenderId { role: wire::Role::ALL[packets % 4], id: u16::from(byte(60) % 4) };
+    let all = Filter {
+        kinds: vec![kind, Kind::Phase2a, Kind::Phase2b],
+        instances: Some(Instances { first, last: first + 8 }),
+        ballot: Some(BallotId { round: 3, proposer: 1 }),
+        from: vec![from],
+        clients: vec![from.id],
+        since_ns: Some(i128::from(byte(40)) * 10_000),
+        until_ns: Some(i128::from(byte(41)) * 1_000_000),
+        malformed: false,
+    };
+    let none = Filter::default();
+    vec![
+        Filter { kinds: all.kinds.clone(), ..none.clone() },
+        Filter { instances: all.instances, ..none.clone() },
+        Filter { ballot: all.ballot, ..none.clone() },
+        Filter { from: all.from.clone(), ..none.clone() },
+        Filter { clients: all.clients.clone(), ..none.clone() },
+        Filter { since_ns: all.since_ns, until_ns: all.until_ns, ..none.clone() },
+        Filter { malformed: true, ..none },
+        all,
+    ]
+}
+
+fn plain(text: &str) -> bool {
+    text.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte))
+}
+
+/// Whether every brace and bracket outside of strings is closed, and the line is one object.
+fn balanced(line: &str) -> bool {
+    let (mut open, mut string, mut escaped) = (Vec::new(), false, false);
+    for (at, byte) in line.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if string => escaped = true,
+            b'"' => string = !string,
+            b'{' | b'[' if !string => open.push(byte),
+            b'}' | b']' if !string && open.pop() != Some(if byte == b'}' { b'{' } else { b'[' }) => {
+                return false;
+            }
+            _ => {}
+        }
+        if open.is_empty() && at + 1 < line.len() {
+            return false;
+        }
+    }
+    open.is_empty() && !string
+}
+
+/// What came of a dump.
+#[derive(Debug, PartialEq)]
+struct Dumped {
+    text: String,
+    summary: Summary,
+    failures: Vec<String>,
+}
+
+struct Heard(Vec<String>);
+
+impl Host for Heard {
+    fn failed(&mut self, _: &str, error: capture::Error) {
+        self.0.push(format!("{error:?}"));
+    }
+
+    fn wait(&mut self) -> bool {
+        panic!("nothing here has to be waited for")
+    }
+}
+
+fn dumped<'a>(files: Vec<impl Read + 'a>, options: &Options) -> Dumped {
+    let (mut text, mut heard) = (Vec::new(), Heard(Vec::new()));
+    let output = Output::new(&mut text);
+    let input = |file| Input {
+        name: "a \"name\"".into(),
+        stream: Box::new(Capture::new(FlushFirst::new(file, &output))),
+    };
+    let inputs = files.into_iter().map(input).collect();
+    let (summary, written) = dump(inputs, options, &output, &mut heard);
+    written.expect("a vector takes it");
+    drop(output);
+    Dumped { text: String::from_utf8(text).expect("lines are text"), summary, failures: heard.0 }
 }
 
 /// Hands out 1, 2, 3, … bytes at a time.

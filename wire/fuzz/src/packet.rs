@@ -75,6 +75,7 @@ fn good(bytes: &[u8], packet: &Packet<'_>) {
     assert!(bytes.len() <= PACKET_MAX);
     is_line(&packet.to_string(), LINE_MAX);
     look(&packet.body);
+    super::capture::alone(bytes);
     let mut again = [0; PACKET_MAX];
     let length = seal(&mut again, packet);
     assert_eq!(&again[..length], bytes, "{packet} is sealed to other bytes than it came in");

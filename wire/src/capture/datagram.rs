@@ -59,7 +59,8 @@ pub enum Sorted {
 }
 
 impl Sorted {
-    pub fn from(record: &Record) -> Sorted {
+    /// `spare` is room for the bytes of a datagram of ours, to be used again.
+    pub fn from(record: &Record, spare: &mut Vec<u8>) -> Sorted {
         let unknown = if record.missing > 0 { Sorted::Cut } else { Sorted::Foreign };
         let Some((ether_type, bytes)) = record.link.network(record.bytes) else {
             return unknown;
@@ -68,8 +69,10 @@ impl Sorted {
         // the kernel joined, and with cut frames.
         let sliced = LaxSlicedPacket::from_ether_type(ether_type, bytes);
         match (&sliced.net, &sliced.transport, &sliced.stop_err) {
-            (Some(LaxNetSlice::Ipv4(ip)), Some(TransportSlice::Udp(udp)), _) => datagram(record, ip, udp),
-            (Some(LaxNetSlice::Ipv4(ip)), None, _) if is_udp_fragment(ip) => fragment(record, ip),
+            (Some(LaxNetSlice::Ipv4(ip)), Some(TransportSlice::Udp(udp)), _) => {
+                datagram(record, ip, udp, spare)
+            }
+            (Some(LaxNetSlice::Ipv4(ip)), None, _) if is_udp_fragment(ip) => fragment(record, ip, spare),
             (_, _, Some((SliceError::Len(_), _))) => unknown,
             _ => Sorted::Foreign,
         }
@@ -81,17 +84,17 @@ fn is_udp_fragment(ip: &LaxIpv4Slice) -> bool {
 }
 
 /// Only the first fragment has a UDP header and our magic.
-fn fragment(record: &Record, ip: &LaxIpv4Slice) -> Sorted {
+fn fragment(record: &Record, ip: &LaxIpv4Slice, spare: &mut Vec<u8>) -> Sorted {
     if ip.header().fragments_offset().value() > 0 {
         return Sorted::Fragment;
     }
     match UdpSlice::from_slice_lax(ip.payload().payload) {
-        Ok(udp) => datagram(record, ip, &udp),
+        Ok(udp) => datagram(record, ip, &udp, spare),
         Err(_) => Sorted::Fragment,
     }
 }
 
-fn datagram(record: &Record, ip: &LaxIpv4Slice, udp: &UdpSlice) -> Sorted {
+fn datagram(record: &Record, ip: &LaxIpv4Slice, udp: &UdpSlice, spare: &mut Vec<u8>) -> Sorted {
     let bytes = udp.payload();
     let captured = bytes.len();
     let sent = match usize::from(udp.length()).checked_sub(8) {
@@ -111,11 +114,14 @@ fn datagram(record: &Record, ip: &LaxIpv4Slice, udp: &UdpSlice) -> Sorted {
             _ => Sorted::Foreign,
         };
     }
+    let mut room = std::mem::take(spare);
+    room.clear();
+    room.extend_from_slice(bytes);
     Sorted::Ours(Datagram {
         time_ns: record.time_ns,
         source: SocketAddrV4::new(ip.header().source_addr(), udp.source_port()),
         destination: SocketAddrV4::new(ip.header().destination_addr(), udp.destination_port()),
-        bytes: bytes.to_vec(),
+        bytes: room,
         truncated,
     })
 }

@@ -35,6 +35,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether more is to come, but is not there yet: the reader would have to wait for it.
+    pub fn is_pending(&self) -> bool {
+        matches!(self, Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
     pub fn not_a_capture(first: &[u8]) -> Error {
         Error::NotACapture(first.iter().copied().take(FIRST_BYTES).collect())
     }

@@ -23,7 +23,7 @@ pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
 
-pub use datagram::{Cause, Datagram};
+pub use datagram::{Cause, Datagram, Truncated};
 pub use error::Error;
 pub use link::LinkType;
 
@@ -35,13 +35,15 @@ use std::io::Read;
 /// link types we read is 256 KiB; a length beyond this means that the file is damaged.
 pub const RECORD_MAX: usize = 1 << 20;
 
-/// An open capture: an iterator of the datagrams that begin with our magic, in the order of the file.
+/// A capture: an iterator of the datagrams that begin with our magic, in the order of the file.
 ///
-/// After the first error it ends. Frames of link types that we cannot read are an error at the end only,
-/// because a capture of several interfaces may hold some that nobody cares for.
+/// After the first error it ends, unless the reader only said that there is nothing to read yet
+/// ([`Error::is_pending`]): then it can be asked again. Frames of link types that we cannot read are an error
+/// at the end only, because a capture of several interfaces may hold some that nobody cares for.
 pub struct Capture<R> {
     input: Input<R>,
-    format: Format,
+    /// Known from the first bytes.
+    format: Option<Format>,
     tally: Tally,
     unreadable: Option<Error>,
     ended: bool,
@@ -58,15 +60,26 @@ pub struct Tally {
     pub truncated: u64,
 }
 
+impl std::ops::Add for Tally {
+    type Output = Tally;
+
+    fn add(self, other: Tally) -> Tally {
+        Tally {
+            foreign: self.foreign + other.foreign,
+            fragments: self.fragments + other.fragments,
+            truncated: self.truncated + other.truncated,
+        }
+    }
+}
+
 impl<R: Read> Capture<R> {
-    /// Reads the first bytes of `input` to know its format.
-    ///
-    /// # Errors
-    /// When `input` is empty, cannot be read, or is no capture that we can read.
-    pub fn new(input: R) -> Result<Capture<R>, Error> {
-        let mut input = Input::new(input);
-        let format = Format::recognise(&mut input)?;
-        Ok(Capture { input, format, tally: Tally::default(), unreadable: None, ended: false })
+    pub fn new(input: R) -> Capture<R> {
+        let (input, tally) = (Input::new(input), Tally::default());
+        Capture { input, format: None, tally, unreadable: None, ended: false }
+    }
+
+    pub fn reader(&mut self) -> &mut R {
+        self.input.reader()
     }
 
     /// The counts up to here.
@@ -74,9 +87,27 @@ impl<R: Read> Capture<R> {
         self.tally
     }
 
-    fn next_datagram(&mut self) -> Result<Option<Datagram>, Error> {
+    /// The next datagram. `spare` is room for its bytes, to be used again.
+    pub fn next_with(&mut self, spare: &mut Vec<u8>) -> Option<Result<Datagram, Error>> {
+        if self.ended {
+            return None;
+        }
+        let next = self.next_datagram(spare).transpose();
+        match &next {
+            Some(Ok(_)) => {}
+            Some(Err(error)) if error.is_pending() => self.input.rewind(),
+            _ => self.ended = true,
+        }
+        next
+    }
+
+    fn next_datagram(&mut self, spare: &mut Vec<u8>) -> Result<Option<Datagram>, Error> {
+        let format = match &mut self.format {
+            Some(format) => format,
+            none => none.insert(Format::recognise(&mut self.input)?),
+        };
         loop {
-            let record = match &mut self.format {
+            let record = match format {
                 Format::Pcap(pcap) => pcap.next(&mut self.input)?,
                 Format::PcapNg(pcapng) => pcapng.next(&mut self.input)?,
             };
@@ -90,7 +121,7 @@ impl<R: Read> Capture<R> {
                 }
                 continue;
             }
-            match Sorted::from(&record) {
+            match Sorted::from(&record, spare) {
                 Sorted::Ours(datagram) => {
                     match datagram.truncated.map(|truncated| truncated.cause) {
                         Some(Cause::Capture) => self.tally.truncated += 1,
@@ -111,12 +142,7 @@ impl<R: Read> Iterator for Capture<R> {
     type Item = Result<Datagram, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
-        }
-        let next = self.next_datagram().transpose();
-        self.ended = !matches!(next, Some(Ok(_)));
-        next
+        self.next_with(&mut Vec::new())
     }
 }
 

@@ -68,11 +68,8 @@ impl PcapNg {
                     return self.packet(kind, block).map(Some).map_err(damaged);
                 }
                 // Statistics, names, keys, comments: not ours to read, and of any length.
-                _ => {
-                    input.skip(length - BACK)?;
-                    let back = input.take(BACK)?;
-                    self.check_back(back, length).map_err(damaged)?;
-                }
+                _ if length > RECORD_MAX => input.skip(length)?,
+                _ => drop(self.block(input, length)?),
             }
         }
         Ok(None)

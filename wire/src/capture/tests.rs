@@ -14,10 +14,7 @@ fn read(file: &[u8]) -> (Vec<Datagram>, Tally, Result<(), Error>) {
 }
 
 fn read_from(input: impl Read) -> (Vec<Datagram>, Tally, Result<(), Error>) {
-    let mut capture = match Capture::new(input) {
-        Ok(capture) => capture,
-        Err(error) => return (Vec::new(), Tally::default(), Err(error)),
-    };
+    let mut capture = Capture::new(input);
     let mut datagrams = Vec::new();
     let mut result = Ok(());
     for next in capture.by_ref() {
@@ -150,6 +147,38 @@ fn how_the_reader_cuts_the_file_into_reads_does_not_matter() {
     }
     for file in [pcapng(), pcap(&[ethernet(1), ethernet(2)])] {
         assert_eq!(read_from(Drip(Cursor::new(&file), 0)).0, read(&file).0);
+    }
+}
+
+#[test]
+fn a_file_that_grows_gives_each_datagram_as_soon_as_it_is_whole() {
+    /// Says that it would have to wait, before every byte.
+    struct Growing<'a>(Cursor<&'a [u8]>, bool);
+    impl Read for Growing<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            if self.1 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            self.0.read(&mut buffer[..1])
+        }
+    }
+    let long = PcapNgFile::new()
+        .section(Order::Big)
+        .interface(LinkType::ETHERNET, 0, None, 0)
+        .block(0xBAD, &vec![0; RECORD_MAX + 8])
+        .enhanced(0, 5, &ethernet(7), WHOLE);
+    for file in [pcapng(), pcap(&[ethernet(1), ethernet(2)]), long.bytes] {
+        let mut capture = Capture::new(Growing(Cursor::new(&file), false));
+        let mut datagrams = Vec::new();
+        loop {
+            match capture.next() {
+                Some(Ok(datagram)) => datagrams.push(datagram),
+                Some(Err(error)) => assert!(error.is_pending(), "{error}"),
+                None => break,
+            }
+        }
+        assert_eq!((datagrams, capture.tally()), (read(&file).0, read(&file).1));
     }
 }
 
@@ -413,7 +442,7 @@ fn random_frames_are_sorted_without_a_panic() {
         bytes.truncate(numbers.below(2 * bytes.len()));
         let missing = if round % 2 == 0 { 0 } else { numbers.below(100) };
         let record = Record { time_ns: 0, link, bytes: &bytes, missing };
-        if let Sorted::Ours(datagram) = Sorted::from(&record) {
+        if let Sorted::Ours(datagram) = Sorted::from(&record, &mut Vec::new()) {
             assert!(datagram.bytes.starts_with(&crate::MAGIC));
         }
     }

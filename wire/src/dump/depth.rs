@@ -1,7 +1,7 @@
 //! How much of each packet is printed below its line.
 
 use crate::layout::walk::{Part, Piece, walk};
-use std::io::{self, Write};
+use std::fmt::{self, Write};
 
 /// How deep `wire dump` looks into a packet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,7 +22,7 @@ const TEXT_MAX: usize = 60;
 
 impl Depth {
     /// Prints what stands below the line of a packet. Any bytes will do.
-    pub fn print(self, to: &mut impl Write, packet: &[u8]) -> io::Result<()> {
+    pub fn print(self, to: &mut impl Write, packet: &[u8]) -> fmt::Result {
         if self == Depth::Line {
             return Ok(());
         }
@@ -34,7 +34,7 @@ impl Depth {
 }
 
 /// `    header  version 3, kind 2a, …`
-fn line(to: &mut impl Write, part: &Part) -> io::Result<()> {
+fn line(to: &mut impl Write, part: &Part) -> fmt::Result {
     write!(to, "    {:<9}", part.title)?;
     let pieces = part.pieces.iter().filter(|piece| !piece.constant);
     for (at, Piece { name, value, .. }) in pieces.enumerate() {
@@ -49,7 +49,7 @@ fn line(to: &mut impl Write, part: &Part) -> io::Result<()> {
 }
 
 /// The title, then `    0028  00 00 …  instance 7` for each field.
-fn rows(to: &mut impl Write, part: &Part) -> io::Result<()> {
+fn rows(to: &mut impl Write, part: &Part) -> fmt::Result {
     writeln!(to, "    {}", part.title)?;
     for Piece { name, value, at, bytes, raw, .. } in &part.pieces {
         for (row, chunk) in bytes.chunks(ROW).enumerate() {
@@ -76,9 +76,9 @@ mod tests {
     use crate::packet::tests::examples;
 
     fn printed(depth: Depth, packet: &[u8]) -> String {
-        let mut output = Vec::new();
-        depth.print(&mut output, packet).expect("a vector takes it");
-        String::from_utf8(output).expect("lines are text")
+        let mut output = String::new();
+        depth.print(&mut output, packet).expect("a string takes it");
+        output
     }
 
     fn proposal() -> Vec<u8> {

@@ -1,14 +1,53 @@
 //! What the user sees.
 
 use super::*;
-use crate::capture::samples::{ethernet, frame, packet, pcap, udp};
-use crate::capture::{Error as CaptureError, LinkType};
+use crate::capture::samples::{PcapFile, ethernet, frame, packet, pcap, udp};
+use crate::capture::{Capture, Error as CaptureError, LinkType, Order};
+use std::cell::RefCell;
+use std::io::Read;
 
-/// The lines, the summary, and how it ended.
-fn dumped(input: impl Read) -> (String, String, Result<(), Error>) {
-    let mut output = Vec::new();
-    let (summary, result) = dump(input, &mut output, Depth::Line);
-    (String::from_utf8(output).expect("lines are text"), summary.to_string(), result)
+/// Keeps what it hears, and never waits.
+#[derive(Default)]
+struct Heard(Vec<CaptureError>);
+
+impl Host for Heard {
+    fn failed(&mut self, _: &str, error: CaptureError) {
+        self.0.push(error);
+    }
+
+    fn wait(&mut self) -> bool {
+        false
+    }
+}
+
+/// Prints captures named 0, 1, … to `output`.
+fn dump_to<'a, W: Write>(
+    files: Vec<impl Read + 'a>,
+    options: &Options,
+    output: &'a Output<W>,
+) -> (Summary, Vec<CaptureError>, io::Result<()>) {
+    let mut heard = Heard::default();
+    let input = |(at, file): (usize, _)| {
+        let stream = Box::new(Capture::new(FlushFirst::new(file, output)));
+        Input { name: at.to_string(), stream }
+    };
+    let inputs = files.into_iter().enumerate().map(input).collect();
+    let (summary, written) = dump(inputs, options, output, &mut heard);
+    (summary, heard.0, written)
+}
+
+/// The lines, the summary, and what could not be read.
+fn dumped_with(files: &[&[u8]], options: &Options) -> (String, String, Vec<CaptureError>) {
+    let mut lines = Vec::new();
+    let output = Output::new(&mut lines);
+    let (summary, errors, written) = dump_to(files.to_vec(), options, &output);
+    written.expect("a vector takes it");
+    drop(output);
+    (String::from_utf8(lines).expect("lines are text"), summary.to_string(), errors)
+}
+
+fn dumped(file: &[u8]) -> (String, String, Vec<CaptureError>) {
+    dumped_with(&[file], &Options::default())
 }
 
 fn on_ethernet(payload: &[u8]) -> Vec<u8> {
@@ -26,8 +65,8 @@ fn a_packet_is_a_line_and_the_rest_is_counted() {
         on_ethernet(&packet(3)[..12]),
         on_ethernet(&[packet(0), packet(0), packet(0)[..45].to_vec()].concat()),
     ]);
-    let (lines, summary, result) = dumped(&file[..]);
-    assert!(result.is_ok());
+    let (lines, summary, errors) = dumped(&file);
+    assert!(errors.is_empty());
     assert_eq!(
         lines,
         "  0.000000  127.0.0.1:5000 > 239.0.0.1:7000  A2 hello
@@ -67,27 +106,26 @@ fn fragments_are_named_with_what_may_be_the_cause() {
 
 #[test]
 fn columns_grow_to_the_widest_address_and_times_may_run_backwards() {
-    let mut lines = Lines::default();
-    let mut output = Vec::new();
+    let mut printer = Printer::new(&Options { filter: Filter::default(), ..Options::default() }).format;
+    let mut text = String::new();
     let mut datagram = Datagram {
-        time_ns: 5_000_000_000,
+        time_ns: 0,
         source: "10.0.0.1:1".parse().expect("an address"),
         destination: "10.0.0.2:2".parse().expect("an address"),
         bytes: packet(0),
         truncated: None,
     };
-    let mut summary = Summary::default();
-    lines.print(&mut output, &datagram, &mut summary).expect("a vector takes it");
-    (datagram.time_ns, datagram.source) =
-        (4_999_998_000, "192.168.100.100:65535".parse().expect("an address"));
-    lines.print(&mut output, &datagram, &mut summary).expect("a vector takes it");
-    (datagram.time_ns, datagram.source) = (1_234_567_891_234, "10.0.0.1:1".parse().expect("an address"));
-    lines.print(&mut output, &datagram, &mut summary).expect("a vector takes it");
+    for (time_ns, source) in [(0, "10.0.0.1:1"), (-2_000, "192.168.100.100:65535"), (9_000, "10.0.0.1:1")] {
+        datagram.source = source.parse().expect("an address");
+        printer.begin(&Place { file: "", datagram: &datagram, time_ns });
+        let packet = Packet::parse(&datagram.bytes).expect("a packet");
+        printer.packet(&mut text, &packet, &datagram.bytes);
+    }
     assert_eq!(
-        String::from_utf8(output).expect("lines are text"),
+        text,
         "  0.000000      10.0.0.1:1 > 10.0.0.2:2      A2 hello
  -0.000002 192.168.100.100:65535 > 10.0.0.2:2      A2 hello
-1229.567891            10.0.0.1:1 > 10.0.0.2:2      A2 hello
+  0.000009            10.0.0.1:1 > 10.0.0.2:2      A2 hello
 "
     );
 }
@@ -95,10 +133,10 @@ fn columns_grow_to_the_widest_address_and_times_may_run_backwards() {
 #[test]
 fn a_cut_file_is_printed_up_to_the_cut() {
     let file = pcap(&[ethernet(0), ethernet(0)]);
-    let (lines, summary, result) = dumped(&file[..file.len() - 1]);
+    let (lines, summary, errors) = dumped(&file[..file.len() - 1]);
     assert_eq!(lines.lines().count(), 1);
     assert!(summary.starts_with("1 packet,"));
-    assert!(matches!(result, Err(Error::Read(CaptureError::Cut { missing: 1, .. }))));
+    assert!(matches!(errors[..], [CaptureError::Cut { missing: 1, .. }]));
 }
 
 #[test]
@@ -132,8 +170,8 @@ fn all_that_came_is_shown_before_more_is_waited_for() {
     let (shown, lines_at_read) = (RefCell::default(), RefCell::default());
     let chunks = vec![&file[third + 30..], &file[third..third + 30], &file[..third]];
     let live = Live { chunks, shown: &shown, lines_at_read: &lines_at_read };
-    let (_, result) = dump(live, Shared(&shown), Depth::Line);
-    assert!(result.is_ok());
+    let (_, errors, written) = dump_to(vec![live], &Options::default(), &Output::new(Shared(&shown)));
+    assert!(errors.is_empty() && written.is_ok());
     assert_eq!(*lines_at_read.borrow(), [0, 2, 2, 3]);
 }
 
@@ -152,7 +190,86 @@ fn a_reader_that_left_ends_the_dump_with_the_error_of_writing() {
     // Also when the file is cut: it does not matter any more.
     for (frames, cut) in [(&many[..1], 0), (&many[..2], 1), (&many[..], 0)] {
         let file = pcap(frames);
-        let (_, result) = dump(&file[..file.len() - cut], Left, Depth::Line);
-        assert!(matches!(result, Err(Error::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe));
+        let output = Output::new(Left);
+        let (_, _, written) = dump_to(vec![&file[..file.len() - cut]], &Options::default(), &output);
+        assert!(written.is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe));
     }
+}
+
+#[test]
+fn captures_are_merged_by_time_and_each_keeps_its_own_order() {
+    let at = |file: PcapFile, us: u32, sequence| file.record((1000, us), &ethernet(sequence), usize::MAX);
+    let file = || PcapFile::new(Order::Little, PcapFile::US, LinkType::ETHERNET);
+    // The clock of the second steps back; of equal times the first file's comes first.
+    let first = at(at(at(file(), 10, 1), 40, 2), 50, 3).bytes;
+    let second = at(at(at(file(), 20, 4), 5, 5), 40, 6).bytes;
+    let (lines, summary, errors) = dumped_with(&[&first, &second], &Options::default());
+    let told: Vec<_> =
+        lines.lines().map(|line| (&line[..10], line.split_once("start ").map(|(_, s)| &s[15..16]))).collect();
+    let expected = [
+        ("0.000000", "1"),
+        ("0.000010", "4"),
+        ("-0.000005", "5"),
+        ("0.000030", "2"),
+        ("0.000030", "6"),
+        ("0.000040", "3"),
+    ];
+    assert_eq!(
+        told,
+        expected
+            .map(|(time, sequence)| (format!("{time:>10}"), Some(sequence)))
+            .each_ref()
+            .map(|(time, sequence)| (&time[..], *sequence))
+    );
+    assert!(summary.starts_with("6 packets, 0 malformed") && errors.is_empty());
+}
+
+#[test]
+fn a_file_that_cannot_be_read_does_not_hide_the_others() {
+    let whole = pcap(&[ethernet(0), ethernet(0)]);
+    let (lines, _, errors) =
+        dumped_with(&[&whole, b"no capture", &whole[..whole.len() - 1]], &Options::default());
+    assert_eq!((lines.lines().count(), errors.len()), (3, 2));
+}
+
+#[test]
+fn times_are_filtered_as_they_are_printed_whatever_else_is_left_out() {
+    let file = pcap(&[ethernet(0), ethernet(0), ethernet(0), ethernet(0)]);
+    let filter = Filter { since_ns: Some(1_000_000), until_ns: Some(3_000_000), ..Filter::default() };
+    let (lines, summary, _) = dumped_with(&[&file], &Options { filter, ..Options::default() });
+    assert_eq!(lines.lines().map(|line| &line[..10]).collect::<Vec<_>>(), ["  0.001000", "  0.002000"]);
+    assert!(summary.starts_with("2 packets, 0 malformed, 2 more that the filters left out, "), "{summary}");
+}
+
+#[test]
+fn what_is_malformed_is_shown_alone_or_with_all_packets() {
+    let mut damaged = packet(2);
+    damaged[45] ^= 1;
+    let mut cut = on_ethernet(&[packet(0), packet(0)].concat());
+    cut.truncate(42 + 60);
+    let file = pcap(&[ethernet(0), on_ethernet(&damaged), cut]);
+    let lines = |filter| dumped_with(&[&file], &Options { filter, ..Options::default() }).0.lines().count();
+    assert_eq!(lines(Filter::default()), 4);
+    assert_eq!(lines(Filter { malformed: true, ..Filter::default() }), 1);
+    assert_eq!(lines(Filter { kinds: vec![crate::Kind::Hello], ..Filter::default() }), 2);
+    assert_eq!(lines(Filter { kinds: vec![crate::Kind::Nack], ..Filter::default() }), 0);
+}
+
+#[test]
+fn colours_are_asked_for_and_surround_the_same_text() {
+    let file = pcap(&[ethernet(0), on_ethernet(&packet(3)[..12])]);
+    let (plain, ..) = dumped(&file);
+    let (coloured, ..) = dumped_with(&[&file], &Options { colour: true, ..Options::default() });
+    assert!(!plain.contains('\u{1b}') && coloured.contains("\u{1b}[34mA2 hello\u{1b}[0m\n"), "{coloured:?}");
+    let mut bare = String::new();
+    let mut escape = false;
+    for character in coloured.chars() {
+        match (escape, character) {
+            (_, '\u{1b}') => escape = true,
+            (true, 'm') => escape = false,
+            (true, _) => {}
+            (false, character) => bare.push(character),
+        }
+    }
+    assert_eq!(bare, plain);
 }

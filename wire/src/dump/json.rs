@@ -1,0 +1,94 @@
+//! Packets as JSON, an object a line, for programs: what docs/wire-json.md promises.
+
+mod body;
+mod object;
+
+use super::Place;
+use crate::capture::{Cause, Truncated};
+use crate::{Packet, Refusal, flags};
+use object::Object;
+use std::fmt::Write;
+
+/// The layout of the objects.
+#[derive(Default)]
+pub struct Json {
+    /// What all objects of a datagram begin with, brace included.
+    place: String,
+}
+
+impl Json {
+    /// Before the packets of a datagram.
+    pub fn begin(&mut self, place: &Place) {
+        self.place.clear();
+        let mut object = Object::begin(&mut self.place);
+        object.raw("time", format_args!("{}", Decimal(place.time_ns)));
+        object.raw("unix", format_args!("\"{}\"", Decimal(place.datagram.time_ns.into())));
+        object.text("file", place.file);
+        object.raw("src", format_args!("\"{}\"", place.datagram.source));
+        object.raw("dst", format_args!("\"{}\"", place.datagram.destination));
+    }
+
+    pub fn packet(&self, to: &mut String, packet: &Packet) {
+        self.line(to, |object| {
+            object.text("kind", packet.kind.name());
+            object.raw("sender", format_args!("\"{}\"", packet.sender));
+            let set = flags::ALL.iter().filter(|flag| packet.has(flag.bit));
+            object.array("flags", set, |to, flag| object::push_text(to, flag.word));
+            let header = packet.header;
+            object.number("length", header.length.get());
+            object.number("sequence", header.sequence());
+            object.id("incarnation", header.incarnation.get());
+            object.raw("cluster", format_args!("\"{:08x}\"", header.cluster));
+            object.raw("log", format_args!("\"{:08x}\"", header.log));
+            body::tell(object, packet);
+        });
+    }
+
+    pub fn malformed(&self, to: &mut String, length: usize, refusal: Refusal) {
+        self.line(to, |object| {
+            object.text("kind", "malformed");
+            object.text("reason", refusal.name());
+            object.raw("refusal", format_args!("\"{refusal}\""));
+            object.number("length", length as u64);
+        });
+    }
+
+    pub fn truncated(&self, to: &mut String, truncated: Truncated) {
+        self.line(to, |object| {
+            object.text("kind", "truncated");
+            object.text(
+                "cause",
+                match truncated.cause {
+                    Cause::Capture => "capture",
+                    Cause::Fragmentation => "fragmentation",
+                },
+            );
+            object.number("captured", truncated.captured as u64);
+            object.number("sent", truncated.sent as u64);
+        });
+    }
+
+    fn line(&self, to: &mut String, tell: impl FnOnce(&mut Object)) {
+        to.push_str(&self.place);
+        let mut object = Object::resume(to);
+        tell(&mut object);
+        object.end();
+        to.push('\n');
+    }
+}
+
+/// Nanoseconds as seconds, to the last digit.
+struct Decimal(i128);
+
+impl std::fmt::Display for Decimal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0 < 0 {
+            f.write_char('-')?;
+        }
+        let ns = self.0.unsigned_abs();
+        write!(f, "{}.{:09}", ns / 1_000_000_000, ns % 1_000_000_000)
+    }
+}
+
+#[cfg(test)]
+mod tests;
