@@ -105,16 +105,19 @@ impl Intake {
         let Some(at) = self.guest(now, entry.client, entry.incarnation, decided) else { return };
         let guest = &mut self.guests[at];
         guest.heard = now;
-        if !core::mem::replace(&mut guest.due, true) {
-            self.due.push(at as u16);
-        }
-        if entry.piece.len() > self.room || entry.number < guest.logged {
-            return;
-        }
+        let known = entry.piece.len() > self.room || entry.number < guest.logged;
         let place = (entry.number % BEYOND_BITS as u64) as usize;
-        if entry.number == guest.logged && guest.waiting[place] == NONE && log(entry) {
+        if !known && entry.number == guest.logged && guest.waiting[place] == NONE && log(entry) {
             guest.logged += 1;
+            // Of the only one on the way its client hears when it is decided, and needs to wake once.
+            if entry.number > decided || guest.waits > 0 {
+                self.owe(at);
+            }
         } else {
+            self.owe(at);
+            if known {
+                return;
+            }
             self.keep(at, entry);
         }
         self.drain(at, &mut log);
@@ -138,8 +141,15 @@ impl Intake {
     /// Entries of this client were decided: it will want to know.
     pub fn decided(&mut self, client: u16) {
         let at = self.index[usize::from(client)];
-        if at != NONE && !core::mem::replace(&mut self.guests[usize::from(at)].due, true) {
-            self.due.push(at);
+        if at != NONE {
+            self.owe(at.into());
+        }
+    }
+
+    /// This guest is owed an ack.
+    fn owe(&mut self, at: usize) {
+        if !core::mem::replace(&mut self.guests[at].due, true) {
+            self.due.push(at as u16);
         }
     }
 
