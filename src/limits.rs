@@ -131,6 +131,15 @@ pub const PATIENCE: u64 = 250 * MS;
 /// once").
 pub const NAGLE_INSTANCES: u64 = 4;
 
+/// How long packets on which nothing can be done yet may lie unread while little comes: votes, or a watermark, come
+/// sooner; and who only follows the log may be late by a thousandth of the suspicion time. A burst that begins with
+/// silence may stop the leader for so long, once.
+pub const PATIENT: u64 = 2 * MS;
+
+/// How long the leader lets the votes for a lone instance gather: all come within a round trip, and learners
+/// count them themselves. Its client hears that much later of the decision.
+pub const VOTES_GATHER: u64 = 200 * US;
+
 /// One millisecond in nanoseconds.
 pub const MS: u64 = 1_000_000;
 /// One microsecond in nanoseconds.

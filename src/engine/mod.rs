@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of ballots or quorums.
 
+mod attention;
 pub mod batch;
 pub mod clock;
 pub mod files;

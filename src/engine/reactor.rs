@@ -4,6 +4,7 @@
 //! role act once, and then sends everything the role wants sent. So under load packets gather and one system
 //! call carries many; when idle the first packet is acted on at once.
 
+use super::attention::Attention;
 use super::batch::{Mode, READ_MAX, Receiver, Run, Sender};
 use super::clock::{self, Clock};
 use super::files::Files;
@@ -30,6 +31,8 @@ use zerocopy::FromBytes;
 
 /// Poller key of the signal pipe; sockets have their index.
 const SIGNALS: usize = 1000;
+/// How many groups there are.
+const ROLES: usize = Role::ALL.len();
 /// How often refused packets are mentioned.
 const REFUSALS_TOLD: Nanos = 10_000_000_000;
 
@@ -114,6 +117,8 @@ pub struct Reactor {
     /// The groups this role listens to, most important first, and last its own socket.
     sockets: Vec<UdpSocket>,
     drops: Vec<u32>,
+    /// Whether each of them wakes this process.
+    attention: Vec<Attention>,
     signals: UnixStream,
     receiver: Receiver,
     sender: Sender,
@@ -234,6 +239,7 @@ impl Reactor {
             poller,
             clock,
             drops: vec![0; sockets.len()],
+            attention: vec![Attention::default(); sockets.len()],
             sockets,
             signals,
             receiver: Receiver::new(),
@@ -302,7 +308,8 @@ impl Reactor {
         loop {
             let now = self.clock.now();
             let timer = self.wheel.next();
-            let until = [timer, wake].into_iter().flatten().min();
+            let look = self.attention.iter().filter_map(Attention::look).min();
+            let until = [timer, wake, look].into_iter().flatten().min();
             let timeout = until.map(|until| Duration::from_nanos(until.saturating_sub(now)));
             events.clear();
             self.poller.wait(&mut events, timeout)?;
@@ -318,9 +325,13 @@ impl Reactor {
                     key => readable |= 1 << key,
                 }
             }
+            let mut packets = [0; ROLES];
             for key in 0..self.sockets.len() {
-                if readable & 1 << key != 0 {
-                    self.read(key, now, role)?;
+                if readable & 1 << key != 0 || self.attention[key].look().is_some() {
+                    let count = self.read(key, now, role)?;
+                    if let Some(packets) = packets.get_mut(key) {
+                        *packets = count;
+                    }
                 }
             }
             while let Some(timer) = self.wheel.expired(now) {
@@ -341,8 +352,23 @@ impl Reactor {
                 Step::Whenever => None,
                 Step::End => return self.finish(End::Driver),
             };
+            self.attend(now, packets, role)?;
             self.mention_refusals(now);
         }
+    }
+
+    /// Settles which groups' sockets wake this process, each of which brought so many packets.
+    fn attend<R: Process>(&mut self, now: Nanos, packets: [u64; ROLES], role: &R) -> io::Result<()> {
+        for (key, (group, packets)) in listens_to(self.me.role).iter().zip(packets).enumerate() {
+            if self.attention[key].turn(now, packets, role.patience(*group)) {
+                let interest = match self.attention[key].look() {
+                    Some(_) => Event::none(key),
+                    None => Event::readable(key),
+                };
+                self.poller.modify_with_mode(&self.sockets[key], interest, PollMode::Level)?;
+            }
+        }
+        Ok(())
     }
 
     fn finish(&mut self, end: End) -> Result<End, Failure> {
@@ -360,11 +386,11 @@ impl Reactor {
 
     /// Reads a socket until it is empty or enough has come: a read of runs is enough, of lone packets it takes
     /// several. No more in one turn, so that what is read is acted on before more is: a learner's window holds
-    /// the pipeline and one such turn.
-    fn read<R: Process>(&mut self, key: usize, now: Nanos, role: &mut R) -> io::Result<()> {
+    /// the pipeline and one such turn. Returns how many packets came.
+    fn read<R: Process>(&mut self, key: usize, now: Nanos, role: &mut R) -> io::Result<u64> {
         let before = self.stats.received;
         while self.read_once(key, now, role)? == READ_MAX && self.stats.received - before < TURN_ENOUGH {}
-        Ok(())
+        Ok(self.stats.received - before)
     }
 
     /// Returns how many datagrams came.

@@ -112,19 +112,21 @@ impl Intake {
         let place = (entry.number % BEYOND_BITS as u64) as usize;
         let guest = &mut self.guests[at];
         (guest.heard, guest.at) = (now, from);
-        let again = entry.number < guest.logged || guest.waiting[place] != NONE;
-        if again {
+        if entry.number < guest.logged || guest.waiting[place] != NONE {
             guest.shared_until = now + ACTIVE;
         }
-        if !core::mem::replace(&mut guest.due, true) {
-            self.due.push(at as u16);
-        }
-        if entry.piece.len() > self.room || entry.number < guest.logged {
-            return;
-        }
-        if entry.number == guest.logged && guest.waiting[place] == NONE && log(entry) {
+        let known = entry.piece.len() > self.room || entry.number < guest.logged;
+        if !known && entry.number == guest.logged && guest.waiting[place] == NONE && log(entry) {
             guest.logged += 1;
+            // Of the only one on the way its client hears when it is decided, and needs to wake once.
+            if entry.number > decided || guest.waits > 0 {
+                self.owe(at);
+            }
         } else {
+            self.owe(at);
+            if known {
+                return;
+            }
             self.keep(at, entry);
         }
         self.drain(at, &mut log);
@@ -148,8 +150,15 @@ impl Intake {
     /// Entries of this client were decided: it will want to know.
     pub fn decided(&mut self, client: u16) {
         let at = self.index[usize::from(client)];
-        if at != NONE && !core::mem::replace(&mut self.guests[usize::from(at)].due, true) {
-            self.due.push(at);
+        if at != NONE {
+            self.owe(at.into());
+        }
+    }
+
+    /// This guest is owed an ack.
+    fn owe(&mut self, at: usize) {
+        if !core::mem::replace(&mut self.guests[at].due, true) {
+            self.due.push(at as u16);
         }
     }
 

@@ -10,7 +10,7 @@ use super::quorum::{Acceptors, lives};
 use super::ranges::records;
 use super::window::Window;
 use super::{Nanos, Process, Setup};
-use crate::limits::LEARNER_WINDOW;
+use crate::limits::{LEARNER_WINDOW, PATIENT};
 use core::net::SocketAddrV4;
 use wire::{Body, Packet, RANGES_MAX, RangeRecord, Role, batch_room, flags};
 use zerocopy::IntoBytes;
@@ -194,6 +194,11 @@ impl Process for Learner {
                 }
             }
         }
+    }
+
+    /// A payload is decided when votes come.
+    fn patience(&self, group: Role) -> Nanos {
+        if group == Role::Acceptor { PATIENT } else { 0 }
     }
 
     fn receive_space(&mut self, space: u32, drops: u32) {

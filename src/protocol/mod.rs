@@ -32,7 +32,7 @@ pub mod window;
 pub use outbox::{Membership, Notice, Outbox, Stop, To};
 
 use core::net::SocketAddrV4;
-use wire::{Layout, Packet, Sender};
+use wire::{Layout, Packet, Role, Sender};
 
 /// Monotonic time, nanoseconds since some moment of this process.
 pub type Nanos = u64;
@@ -52,6 +52,11 @@ pub trait Process {
     fn turn(&mut self, now: Nanos, out: &mut Outbox);
     /// What flow control tells others about this process's receive buffers.
     fn receive_space(&mut self, space: u32, drops: u32);
+    /// How long what is sent to this group, one of those that the role listens to, may lie unread while little
+    /// comes, because nothing can be done with it yet or nobody waits for it. A hint: no promise depends on it.
+    fn patience(&self, _group: Role) -> Nanos {
+        0
+    }
     /// How long a frame with accepted records may be in this turn, bytes: see [`crate::journal::Frame::fits`].
     /// Told before the turn's packets, and only to a process that keeps a log.
     fn journal_room(&mut self, _bytes: u64) {}

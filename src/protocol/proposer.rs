@@ -26,8 +26,8 @@ use super::sessions::{Sessions, Verdict};
 use super::window::{Sending, Window};
 use super::{Nanos, Process, Setup};
 use crate::limits::{
-    ACCEPTORS_MAX, FLOW_INSTANCES, MS, NAGLE_INSTANCES, PIPELINE, PROPOSER_AHEAD, PROPOSER_WINDOW,
-    REPAIR_BURST,
+    ACCEPTORS_MAX, FLOW_INSTANCES, MS, NAGLE_INSTANCES, PATIENT, PIPELINE, PROPOSER_AHEAD, PROPOSER_WINDOW,
+    REPAIR_BURST, VOTES_GATHER,
 };
 use crate::planted::{Bug, planted};
 use core::net::SocketAddrV4;
@@ -598,6 +598,16 @@ impl Process for Proposer {
         self.catch_up_turn(now, out);
         if self.stage == Stage::Following {
             self.reader.turn(self.window.frontier(), out);
+        }
+    }
+
+    /// Nobody waits for a follower; and another leader shows in votes.
+    fn patience(&self, group: Role) -> Nanos {
+        match group {
+            Role::Acceptor => PATIENT,
+            Role::Learner if self.stage == Stage::Following => PATIENT,
+            Role::Learner if self.leads() && self.sent_until == self.window.frontier() + 1 => VOTES_GATHER,
+            _ => 0,
         }
     }
 

@@ -115,11 +115,11 @@ fn an_ack_to_one_client_goes_to_it_alone_until_an_entry_comes_again() {
     bench.comes(1, 5, &[0, 1]);
     assert_eq!(bench.acks_go_to(), [To::Peer(address(1))]);
     bench.comes(1, 5, &[2]);
-    bench.comes(2, 5, &[0]);
+    bench.comes(2, 5, &[0, 1]);
     assert_eq!(bench.acks_go_to(), [group], "two clients have a packet in common");
     bench.comes(1, 5, &[2]);
     assert_eq!(bench.acks_go_to(), [group], "what it was sent alone may be lost on the way");
-    bench.comes(2, 5, &[1]);
+    bench.comes(2, 5, &[2]);
     assert_eq!(bench.acks_go_to(), [To::Peer(address(2))], "which says nothing of another's way");
     bench.now += ACTIVE;
     bench.comes(1, 5, &[3]);
@@ -128,6 +128,21 @@ fn an_ack_to_one_client_goes_to_it_alone_until_an_entry_comes_again() {
     bench.acks_go_to();
     bench.comes(1, 4, &[0]);
     assert_eq!(bench.acks_go_to(), [group], "an earlier start is known by its id alone");
+}
+
+#[test]
+fn the_only_entry_on_the_way_is_told_of_when_it_is_decided_or_comes_again() {
+    let mut bench = Bench::new();
+    bench.comes(1, 5, &[0]);
+    assert!(bench.acks().is_empty());
+    bench.comes(1, 5, &[0]);
+    assert_eq!(bench.ack(), (0, 1), "its client does not know");
+    bench.decided(1, 5, 0);
+    assert_eq!(bench.ack(), (1, 1));
+    bench.comes(1, 5, &[1]);
+    assert!(bench.acks().is_empty());
+    bench.comes(1, 5, &[2]);
+    assert_eq!(bench.ack(), (1, 3), "two are on the way");
 }
 
 #[test]
@@ -310,7 +325,8 @@ fn one_client_too_many_takes_the_place_of_one_that_has_been_silent() {
 fn the_credit_doubles_with_every_ack_up_to_a_share_of_the_clients_that_are_there() {
     let mut bench = Bench::new();
     let mut alone = vec![];
-    for number in 0..10 {
+    bench.comes(1, 5, &[0]);
+    for number in 1..=10 {
         bench.comes(1, 5, &[number]);
         alone.push(bench.acks()[0].credit.get());
     }
@@ -319,7 +335,7 @@ fn the_credit_doubles_with_every_ack_up_to_a_share_of_the_clients_that_are_there
         for client in 2..=10 {
             bench.comes(client, 5, &[number]);
         }
-        bench.comes(1, 5, &[10 + number]);
+        bench.comes(1, 5, &[11 + number]);
         let shared: Vec<u32> = bench.acks().iter().map(|ack| ack.credit.get()).collect();
         assert!(shared.iter().all(|credit| *credit <= alone[9] / 10), "{shared:?} of {alone:?}");
     }
@@ -330,7 +346,7 @@ fn clients_that_come_together_do_not_get_all_of_the_credit_each() {
     let mut bench = Bench::new();
     let mut given = 0;
     for client in 1..=10 {
-        bench.comes(client, 5, &[0]);
+        bench.comes(client, 5, &[0, 1]);
         given += u64::from(bench.acks()[0].credit.get());
     }
     assert!(given <= 200_000, "{given} bytes of credit for a buffer of 200000");
@@ -340,7 +356,7 @@ fn clients_that_come_together_do_not_get_all_of_the_credit_each() {
 fn a_crowd_is_told_in_several_packets() {
     let mut bench = Bench::new();
     for client in 0..50 {
-        bench.comes(client, 5, &[0]);
+        bench.comes(client, 5, &[0, 1]);
     }
     let clients: Vec<u16> = bench.acks().iter().map(|ack| ack.client.get()).collect();
     assert_eq!(clients, (0..50).collect::<Vec<_>>());
