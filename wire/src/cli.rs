@@ -26,7 +26,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Prints one line per packet of ours in captures
-    Dump(dump::Args),
+    Dump(Box<dump::Args>),
     /// Prints a Wireshark dissector of the packets, in Lua
     #[command(after_help = DISSECTOR_HELP)]
     Dissector,
@@ -51,7 +51,7 @@ handed as one are told apart.";
 /// What the user must be told. A reader that closed our standard output has seen enough: that is success.
 pub fn run() -> Result<ExitCode, Error> {
     match Cli::parse().command {
-        Command::Dump(args) => dump::run(args),
+        Command::Dump(args) => dump::run(*args),
         Command::Dissector => print(&dissector()),
     }
 }
