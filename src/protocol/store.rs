@@ -108,7 +108,8 @@ impl Store {
 
     /// Has memory put behind so many bytes now, so that what is accepted later need not wait for it.
     pub fn reserve(&mut self, bytes: usize) {
-        for begin in (0..bytes).step_by(RESERVED) {
+        // The last one is the shortest. It is used last, so that it does not stand before the others if no batch fits it.
+        for begin in (0..bytes).step_by(RESERVED).rev() {
             let mut block = vec![0; RESERVED.min(bytes - begin)].into_boxed_slice();
             (self.touch)(&mut block);
             self.reserved.push(block);
@@ -319,6 +320,14 @@ mod tests {
             put(&mut store, instance, B1, &text).unwrap();
         }
         assert_eq!(store.reserved.len(), 1, "what does not fit a batch is left");
+    }
+
+    #[test]
+    fn a_rest_that_fits_no_batch_does_not_stand_before_what_else_was_reserved() {
+        let mut store = Store::default();
+        store.reserve(RESERVED + 10);
+        put(&mut store, 0, B1, "x").unwrap();
+        assert_eq!((store.blocks[0].len(), store.reserved.len()), (RESERVED, 1));
     }
 
     #[test]
