@@ -1,6 +1,7 @@
 //! The command line: what may be asked, and what the user hears when it cannot be done.
 
 mod dump;
+mod flow;
 mod follow;
 mod values;
 
@@ -27,6 +28,8 @@ struct Cli {
 enum Command {
     /// Prints one line per packet of ours in captures
     Dump(Box<dump::Args>),
+    /// Draws who sent what to whom when, as a picture or a page
+    Flow(Box<flow::Args>),
     /// Prints a Wireshark dissector of the packets, in Lua
     #[command(after_help = DISSECTOR_HELP)]
     Dissector,
@@ -52,6 +55,7 @@ handed as one are told apart.";
 pub fn run() -> Result<ExitCode, Error> {
     match Cli::parse().command {
         Command::Dump(args) => dump::run(*args),
+        Command::Flow(args) => flow::run(*args),
         Command::Dissector => print(&dissector()),
     }
 }
@@ -71,13 +75,14 @@ pub enum Error {
     Terminal,
     FollowStdin,
     Signal(io::Error),
+    Create(PathBuf, io::Error),
     Write(io::Error),
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Open(path, error) => write!(f, "{}: {error}", path.display()),
+            Error::Open(path, error) | Error::Create(path, error) => write!(f, "{}: {error}", path.display()),
             Error::Directory(path) => write!(f, "{}: a directory; name a capture file in it", path.display()),
             Error::Terminal => f.write_str(
                 "standard input is a terminal; pipe a capture into it: tcpdump -U -w - udp | wire dump -",

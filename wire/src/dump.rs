@@ -6,7 +6,7 @@ pub use depth::Depth;
 
 mod colour;
 mod filter;
-mod json;
+pub(crate) mod json;
 mod lines;
 mod merge;
 mod output;
@@ -19,7 +19,7 @@ use crate::Packet;
 use crate::capture::{self, Datagram, Tally};
 use json::Json;
 use lines::Lines;
-use merge::{Merge, Next};
+pub(crate) use merge::{Merge, Next};
 use std::fmt;
 use std::io::{self, Write};
 

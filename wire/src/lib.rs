@@ -24,12 +24,16 @@ mod batch;
 pub mod capture;
 pub mod dissector;
 pub mod dump;
+pub mod flow;
 mod header;
 mod kinds;
 mod layout;
 mod packet;
 mod ranges;
 mod refusal;
+mod sighting;
+pub mod stat;
+mod votes;
 
 /// The page of all packets, made from their declarations.
 #[cfg_attr(doc, doc = "", doc = include_str!("../../docs/packets.md"))]

@@ -75,7 +75,7 @@ pub struct Args {
 /// Which packets are printed.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Filters, all of which must hold")]
-struct FilterArgs {
+pub(super) struct FilterArgs {
     /// Packets of these kinds, as in 2a,2b
     #[arg(long, value_name = "KIND,…", value_delimiter = ',', value_parser = kind())]
     kind: Vec<Kind>,
@@ -163,7 +163,7 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
         colour: args.color.on(&stdout),
     };
     let output = Output::new(stdout.lock());
-    let mut talk = Talk { failed: false, ended: Arc::default() };
+    let mut talk = Talk::default();
     if args.follow {
         // The second ^C ends the process even while it waits for who reads its output.
         signal_hook::flag::register_conditional_shutdown(SIGINT, 130, talk.ended.clone())
@@ -191,7 +191,26 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     Ok(if talk.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn name(path: &Path) -> String {
+/// Opens the files that are to be read once, and tells why others cannot be. Returns the names of the files that it opened.
+pub(super) fn inputs<'a, W: Write>(
+    files: &[PathBuf],
+    output: &'a Output<W>,
+    talk: &mut Talk,
+) -> (Vec<Input<'a>>, Vec<PathBuf>) {
+    let (mut inputs, mut paths) = (Vec::new(), Vec::new());
+    for path in files {
+        match open(path, false, &talk.ended, output) {
+            Ok(stream) => {
+                inputs.push(Input { name: name(path), stream });
+                paths.push(path.clone());
+            }
+            Err(error) => talk.fail(&error.to_string()),
+        }
+    }
+    (inputs, paths)
+}
+
+pub(super) fn name(path: &Path) -> String {
     if path.as_os_str() == "-" { "standard input".into() } else { path.display().to_string() }
 }
 
@@ -231,8 +250,9 @@ fn capture_of<'a, W: Write>(input: impl Read + 'a, output: &'a Output<W>) -> Box
 }
 
 /// What is said on standard error, and whether anything went wrong.
-struct Talk {
-    failed: bool,
+#[derive(Default)]
+pub(super) struct Talk {
+    pub(super) failed: bool,
     /// Set by ^C while files are followed.
     ended: Arc<AtomicBool>,
 }
@@ -256,7 +276,7 @@ impl Host for Talk {
 }
 
 /// What cannot be told, because nobody listens, does not make the dump a failure.
-fn say(what: &str) {
+pub(super) fn say(what: &str) {
     let _ = writeln!(io::stderr(), "wire: {what}");
 }
 

@@ -1,6 +1,7 @@
 //! Which packets are printed.
 
 use crate::{Ballot, Batch, Body, Kind, Packet, Range, RangeRecord, Role, Run};
+use std::fmt;
 
 /// What a packet must be to be printed: all of it at once. What is not said, everything fulfils.
 #[derive(Clone, Debug, Default)]
@@ -38,19 +39,19 @@ pub struct BallotId {
 }
 
 /// A sender as a line tells it: `A2`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SenderId {
     pub role: Role,
     pub id: u16,
 }
 
 impl Filter {
-    pub(super) fn wants_time(&self, time_ns: i128) -> bool {
+    pub(crate) fn wants_time(&self, time_ns: i128) -> bool {
         self.since_ns.is_none_or(|since| since <= time_ns)
             && self.until_ns.is_none_or(|until| time_ns < until)
     }
 
-    pub(super) fn wants(&self, packet: &Packet) -> bool {
+    pub(crate) fn wants(&self, packet: &Packet) -> bool {
         !self.malformed
             && (self.kinds.is_empty() || self.kinds.contains(&packet.kind))
             && (self.from.is_empty() || self.from.iter().any(|from| from.is(packet)))
@@ -60,13 +61,23 @@ impl Filter {
     }
 
     /// Bytes that are no packet have no kind, sender or instance, so any filter for one leaves them out.
-    pub(super) fn wants_malformed(&self) -> bool {
+    pub(crate) fn wants_malformed(&self) -> bool {
         self.malformed || !self.looks_into_packets()
     }
 
     /// The same for the missing end of a datagram, which is not malformed.
-    pub(super) fn wants_truncated(&self) -> bool {
+    pub(crate) fn wants_truncated(&self) -> bool {
         !self.malformed && !self.looks_into_packets()
+    }
+
+    /// The same for a packet of which only the header was captured: what else is in it, nobody knows.
+    pub(crate) fn wants_cut(&self, kind: Kind, sender: SenderId) -> bool {
+        !self.malformed
+            && (self.kinds.is_empty() || self.kinds.contains(&kind))
+            && (self.from.is_empty() || self.from.contains(&sender))
+            && self.clients.is_empty()
+            && self.instances.is_none()
+            && self.ballot.is_none()
     }
 
     fn looks_into_packets(&self) -> bool {
@@ -75,6 +86,13 @@ impl Filter {
             || !self.clients.is_empty()
             || self.instances.is_some()
             || self.ballot.is_some()
+    }
+}
+
+/// `A2`: the letter of the role and the id.
+impl fmt::Display for SenderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.role.letter(), self.id)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Packets as JSON, an object a line, for programs: what docs/wire-json.md promises.
 
 mod body;
-mod object;
+pub(crate) mod object;
 
 use super::Place;
 use crate::capture::{Cause, Truncated};

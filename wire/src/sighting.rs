@@ -1,0 +1,102 @@
+//! What several captures show, one packet after another, for tools that count or draw instead of printing.
+
+use crate::capture::{Datagram, Tally};
+use crate::dump::{Filter, Host, Input, Merge, Next, SenderId};
+use crate::{Header, Kind, Packet, Role};
+use std::net::SocketAddrV4;
+use zerocopy::FromBytes;
+
+/// A packet in a capture. The same packet may be sighted again: on several interfaces, in several captures.
+pub struct Sighting<'a> {
+    /// The number of the capture, in the order in which they were named.
+    pub file: usize,
+    /// Since the first datagram, ns. Negative where the clock of a file steps back.
+    pub time_ns: i128,
+    pub source: SocketAddrV4,
+    pub destination: SocketAddrV4,
+    pub what: What<'a>,
+}
+
+/// What was sighted.
+pub enum What<'a> {
+    Packet(Packet<'a>),
+    /// A packet whose end is missing. What its header says nothing vouches for, as the tag cannot be checked.
+    Cut(Cut),
+    /// Cut within its header, so nothing is known of it.
+    CutShort,
+    Malformed,
+}
+
+/// What is left of a packet that was cut.
+#[derive(Clone, Copy)]
+pub struct Cut {
+    pub kind: Kind,
+    pub sender: SenderId,
+    pub incarnation: u64,
+    pub sequence: u64,
+    /// Bytes that are there, and bytes that the header claims.
+    pub captured: usize,
+    pub sent: usize,
+}
+
+impl Cut {
+    fn of(bytes: &[u8]) -> Option<Cut> {
+        let (header, _) = Header::ref_from_prefix(bytes).ok()?;
+        let (kind, role) = (Kind::from_wire(header.kind)?, Role::from_wire(header.role)?);
+        (header.magic == crate::MAGIC && header.version == crate::VERSION && kind.sent_by(role)).then_some(
+            Cut {
+                kind,
+                sender: SenderId { role, id: header.id.get() },
+                incarnation: header.incarnation.get(),
+                sequence: header.sequence(),
+                captured: bytes.len(),
+                sent: header.length.get().into(),
+            },
+        )
+    }
+}
+
+/// Shows `see` every packet that the inputs hold and the filter wants, by time. Returns what else they hold.
+pub fn each(
+    inputs: Vec<Input>,
+    filter: &Filter,
+    host: &mut dyn Host,
+    mut see: impl FnMut(Sighting),
+) -> Tally {
+    let mut merge = Merge::new(inputs);
+    let mut start_ns = None;
+    loop {
+        match merge.next(host) {
+            Next::Datagram(file, datagram) => {
+                let start = *start_ns.get_or_insert(datagram.time_ns);
+                let time_ns = i128::from(datagram.time_ns) - i128::from(start);
+                if filter.wants_time(time_ns) {
+                    packets(file, time_ns, &datagram, filter, &mut see);
+                }
+                merge.reuse(datagram);
+            }
+            Next::Waits if host.wait() => {}
+            Next::Waits | Next::End => return merge.tally(),
+        }
+    }
+}
+
+fn packets(file: usize, time_ns: i128, datagram: &Datagram, filter: &Filter, see: &mut impl FnMut(Sighting)) {
+    let mut packets = crate::split(&datagram.bytes).peekable();
+    while let Some(bytes) = packets.next() {
+        let last = packets.peek().is_none();
+        let what = match Packet::parse(bytes) {
+            Ok(packet) if filter.wants(&packet) => What::Packet(packet),
+            Ok(_) => continue,
+            Err(_) if datagram.truncated.is_some() && last => match Cut::of(bytes) {
+                Some(cut) if filter.wants_cut(cut.kind, cut.sender) => What::Cut(cut),
+                Some(_) => continue,
+                None if filter.wants_truncated() => What::CutShort,
+                None => continue,
+            },
+            Err(_) if filter.wants_malformed() => What::Malformed,
+            Err(_) => continue,
+        };
+        see(Sighting { file, time_ns, source: datagram.source, destination: datagram.destination, what });
+    }
+}
