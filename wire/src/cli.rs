@@ -3,6 +3,7 @@
 mod dump;
 mod flow;
 mod follow;
+mod stat;
 mod values;
 
 use clap::{Parser, Subcommand};
@@ -28,6 +29,8 @@ struct Cli {
 enum Command {
     /// Prints one line per packet of ours in captures
     Dump(Box<dump::Args>),
+    /// Counts what captures hold: packets, batches, times, losses, leaders
+    Stat(Box<stat::Args>),
     /// Draws who sent what to whom when, as a picture or a page
     Flow(Box<flow::Args>),
     /// Prints a Wireshark dissector of the packets, in Lua
@@ -55,6 +58,7 @@ handed as one are told apart.";
 pub fn run() -> Result<ExitCode, Error> {
     match Cli::parse().command {
         Command::Dump(args) => dump::run(*args),
+        Command::Stat(args) => stat::run(*args),
         Command::Flow(args) => flow::run(*args),
         Command::Dissector => print(&dissector()),
     }

@@ -110,7 +110,7 @@ impl fmt::Display for Summary {
 
 /// Where and when a datagram was captured.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+pub(crate) struct Place<'a> {
     file: &'a str,
     datagram: &'a Datagram,
     /// Since the start of the capture, ns. Negative where the clock of a file steps back.

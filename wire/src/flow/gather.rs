@@ -5,7 +5,7 @@ use super::groups::{Addresses, Audience};
 use crate::dump::SenderId;
 use crate::sighting::{Cut, Sighting, What};
 use crate::votes::{Vote, Votes};
-use crate::{Ballot, Body, Kind, Packet, flags};
+use crate::{Ballot, Body, Kind, Packet};
 use std::collections::{BTreeMap, VecDeque};
 
 /// How many processes get a line; packets of more are counted and left out.
@@ -163,15 +163,7 @@ impl Gather {
     }
 
     fn note(&mut self, event: &mut Event, packet: &Packet) {
-        let led = match packet.body {
-            Body::Phase2a(body, _) => Some(body.ballot(packet.sender)),
-            Body::Watermark(body) => Some(body.ballot.get()),
-            Body::Ack(body, _) if packet.has(flags::LEADING) => Some(body.ballot.get()),
-            _ => None,
-        };
-        if let Some(ballot) =
-            led.filter(|ballot| *ballot > self.leader && ballot.proposer() == event.sender.id)
-        {
+        if let Some(ballot) = crate::stat::led_ballot(packet).filter(|ballot| *ballot > self.leader) {
             self.leader = ballot;
             event.note(Note::Leads(event.sender, ballot));
         }
