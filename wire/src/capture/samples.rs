@@ -1,5 +1,7 @@
 //! Captures made by hand, for tests.
 
+pub mod run;
+
 use super::{LinkType, Order};
 use crate::{Hello, Layout, PACKET_MAX, Role, Sender, Stamp};
 use etherparse::PacketBuilder;

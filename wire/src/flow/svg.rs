@@ -25,12 +25,14 @@ pub const STYLE: &str = include_str!("picture.css");
 
 /// From the top to the names of the processes, px: title and legend are above.
 const HEAD: f64 = 118.0;
+/// The same in a page, which says those elsewhere.
+const PAGE_HEAD: f64 = 8.0;
 /// From there to the first event.
 const NAMES: f64 = 44.0;
 
 /// Appends the picture as an `svg` element. `title`: what it is of.
 pub fn picture(to: &mut String, gathered: &Gathered, title: &str, standalone: bool) {
-    let top = if standalone { HEAD } else { 0.0 };
+    let top = if standalone { HEAD } else { PAGE_HEAD };
     let layout = layout(gathered, top + NAMES);
     draw(to, gathered, &layout, title, standalone).expect("a string takes it");
 }
@@ -47,7 +49,7 @@ fn draw(to: &mut String, all: &Gathered, layout: &Layout, title: &str, standalon
         writeln!(to, r#"<text class="title" x="20" y="26">{}</text>"#, Escaped(title))?;
         legend(to, all)?;
     }
-    let top = if standalone { HEAD } else { 0.0 };
+    let top = if standalone { HEAD } else { PAGE_HEAD };
     axis(to, layout, top)?;
     lines(to, all, layout, top)?;
     for (event, row) in all.events.iter().zip(&layout.rows) {
@@ -240,7 +242,12 @@ fn leads(all: &Gathered, layout: &Layout) -> Vec<(usize, f64)> {
 
 fn names(to: &mut String, all: &Gathered, layout: &Layout, top: f64) -> fmt::Result {
     writeln!(to, r#"<g id="names">"#)?;
-    writeln!(to, r#"<rect class="paper" x="0" y="{top:.1}" width="100%" height="{:.1}"/>"#, NAMES - 14.0)?;
+    writeln!(
+        to,
+        r#"<rect class="paper" x="0" y="{:.1}" width="100%" height="{:.1}"/>"#,
+        top - PAGE_HEAD,
+        NAMES - 14.0 + PAGE_HEAD
+    )?;
     for role in Role::ALL {
         let of_role =
             all.processes.iter().zip(&layout.columns).filter(|(process, _)| process.id.role == role);
