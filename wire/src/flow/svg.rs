@@ -30,6 +30,9 @@ const PAGE_HEAD: f64 = 8.0;
 /// From there to the first event.
 const NAMES: f64 = 44.0;
 
+/// What the legend needs, px.
+const WIDTH_MIN: f64 = 1010.0;
+
 /// Appends the picture as an `svg` element. `title`: what it is of.
 pub fn picture(to: &mut String, gathered: &Gathered, title: &str, standalone: bool) {
     let top = if standalone { HEAD } else { PAGE_HEAD };
@@ -38,7 +41,7 @@ pub fn picture(to: &mut String, gathered: &Gathered, title: &str, standalone: bo
 }
 
 fn draw(to: &mut String, all: &Gathered, layout: &Layout, title: &str, standalone: bool) -> fmt::Result {
-    let (width, height) = (layout.width.max(1010.0), layout.height);
+    let (width, height) = (layout.width.max(WIDTH_MIN), layout.height);
     writeln!(
         to,
         r#"<svg xmlns="http://www.w3.org/2000/svg" id="picture" viewBox="0 0 {width:.0} {height:.0}" width="{width:.0}" height="{height:.0}" font-family="DejaVu Sans, Verdana, sans-serif" font-size="10">"#
@@ -244,8 +247,9 @@ fn names(to: &mut String, all: &Gathered, layout: &Layout, top: f64) -> fmt::Res
     writeln!(to, r#"<g id="names">"#)?;
     writeln!(
         to,
-        r#"<rect class="paper" x="0" y="{:.1}" width="100%" height="{:.1}"/>"#,
+        r#"<rect class="paper" x="0" y="{:.1}" width="{:.0}" height="{:.1}"/>"#,
         top - PAGE_HEAD,
+        layout.width.max(WIDTH_MIN),
         NAMES - 14.0 + PAGE_HEAD
     )?;
     for role in Role::ALL {
