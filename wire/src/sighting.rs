@@ -14,6 +14,8 @@ pub struct Sighting<'a> {
     pub time_ns: i128,
     pub source: SocketAddrV4,
     pub destination: SocketAddrV4,
+    /// Whether the filter wants it. The others tell who is there.
+    pub wanted: bool,
     pub what: What<'a>,
 }
 
@@ -56,7 +58,8 @@ impl Cut {
     }
 }
 
-/// Shows `see` every packet that the inputs hold and the filter wants, by time. Returns what else they hold.
+/// Shows `see` every packet that the inputs hold, by time, and what is none if the filter wants it. Returns what else they
+/// hold.
 pub fn each(
     inputs: Vec<Input>,
     filter: &Filter,
@@ -70,9 +73,7 @@ pub fn each(
             Next::Datagram(file, datagram) => {
                 let start = *start_ns.get_or_insert(datagram.time_ns);
                 let time_ns = i128::from(datagram.time_ns) - i128::from(start);
-                if filter.wants_time(time_ns) {
-                    packets(file, time_ns, &datagram, filter, &mut see);
-                }
+                packets(file, time_ns, &datagram, filter, &mut see);
                 merge.reuse(datagram);
             }
             Next::Waits if host.wait() => {}
@@ -82,21 +83,21 @@ pub fn each(
 }
 
 fn packets(file: usize, time_ns: i128, datagram: &Datagram, filter: &Filter, see: &mut impl FnMut(Sighting)) {
+    let in_time = filter.wants_time(time_ns);
     let mut packets = crate::split(&datagram.bytes).peekable();
     while let Some(bytes) = packets.next() {
         let last = packets.peek().is_none();
-        let what = match Packet::parse(bytes) {
-            Ok(packet) if filter.wants(&packet) => What::Packet(packet),
-            Ok(_) => continue,
+        let (what, wanted) = match Packet::parse(bytes) {
+            Ok(packet) => (What::Packet(packet), in_time && filter.wants(&packet)),
             Err(_) if datagram.truncated.is_some() && last => match Cut::of(bytes) {
-                Some(cut) if filter.wants_cut(cut.kind, cut.sender) => What::Cut(cut),
-                Some(_) => continue,
-                None if filter.wants_truncated() => What::CutShort,
+                Some(cut) => (What::Cut(cut), in_time && filter.wants_cut(cut.kind, cut.sender)),
+                None if in_time && filter.wants_truncated() => (What::CutShort, true),
                 None => continue,
             },
-            Err(_) if filter.wants_malformed() => What::Malformed,
+            Err(_) if in_time && filter.wants_malformed() => (What::Malformed, true),
             Err(_) => continue,
         };
-        see(Sighting { file, time_ns, source: datagram.source, destination: datagram.destination, what });
+        let (source, destination) = (datagram.source, datagram.destination);
+        see(Sighting { file, time_ns, source, destination, wanted, what });
     }
 }

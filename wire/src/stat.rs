@@ -75,6 +75,9 @@ pub fn stat(inputs: Vec<Input>, filter: &Filter, host: &mut dyn Host) -> Stat {
 
 impl Stat {
     fn see(&mut self, sighting: &Sighting) {
+        if !sighting.wanted {
+            return;
+        }
         let time_ns = sighting.time_ns;
         let counted = match &sighting.what {
             What::Packet(packet) => Counted {

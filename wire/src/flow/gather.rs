@@ -40,6 +40,8 @@ pub struct Gathered {
     /// Packets cut within their header, and what was refused as a packet: seen but not drawn.
     pub not_drawn: u64,
     pub quorum: usize,
+    /// Who led before the first event.
+    pub led_before: Option<SenderId>,
     /// Whether packets were drawn together to keep the bound.
     pub together: bool,
 }
@@ -62,6 +64,7 @@ pub struct Gather {
     order: VecDeque<Identity>,
     votes: Votes,
     leader: Ballot,
+    leading: Option<SenderId>,
 }
 
 impl Gather {
@@ -76,6 +79,7 @@ impl Gather {
             order: VecDeque::new(),
             votes: Votes::default(),
             leader: Ballot::ZERO,
+            leading: None,
         }
     }
 
@@ -119,9 +123,15 @@ impl Gather {
     }
 
     fn add(&mut self, mut event: Event, identity: Identity, sighting: &Sighting) {
-        if !self.know(&mut event, identity) {
-            self.all.left_out += 1;
+        let known = self.know(&mut event, identity);
+        if !(known && sighting.wanted) {
+            // Nor is it drawn when it is sighted again.
+            self.remember(identity, usize::MAX);
+            self.all.left_out += u64::from(!known && sighting.wanted);
             return;
+        }
+        if self.all.events.is_empty() && !event.notes.iter().any(|note| matches!(note, Note::Leads(..))) {
+            self.all.led_before = self.leading;
         }
         self.all.packets += 1;
         let receiver = self.all.traces.get(sighting.file).and_then(|trace| trace.process);
@@ -129,16 +139,20 @@ impl Gather {
             // Nothing shows when it was sent: not later than it came.
             event.receive(Receipt { process, time_ns: sighting.time_ns, count: 1 });
         }
-        self.recent.insert(identity, self.all.events.len());
+        self.remember(identity, self.all.events.len());
+        self.all.events.push(event);
+        if self.all.events.len() >= 2 * self.events_max {
+            self.draw_together();
+        }
+    }
+
+    fn remember(&mut self, identity: Identity, at: usize) {
+        self.recent.insert(identity, at);
         self.order.push_back(identity);
         if self.order.len() > RECENT_MAX
             && let Some(oldest) = self.order.pop_front()
         {
             self.recent.remove(&oldest);
-        }
-        self.all.events.push(event);
-        if self.all.events.len() >= 2 * self.events_max {
-            self.draw_together();
         }
     }
 
@@ -164,7 +178,7 @@ impl Gather {
 
     fn note(&mut self, event: &mut Event, packet: &Packet) {
         if let Some(ballot) = crate::stat::led_ballot(packet).filter(|ballot| *ballot > self.leader) {
-            self.leader = ballot;
+            (self.leader, self.leading) = (ballot, Some(event.sender));
             event.note(Note::Leads(event.sender, ballot));
         }
         if let Body::Phase2b(body, lives, ranges) = packet.body {

@@ -7,11 +7,13 @@ use super::event::Event;
 use super::gather::{Gathered, Way};
 use crate::Role;
 
-/// Between processes of one role, and more between roles, px.
+/// Between processes of one role, or what the labels of the right one need, and more between roles, px.
 const COLUMN: f64 = 104.0;
 const BETWEEN_ROLES: f64 = 22.0;
-/// From the left edge to the first process: the axis, and labels of the first column.
-const LEFT: f64 = 178.0;
+/// What the axis takes at the left edge, px.
+const AXIS: f64 = 96.0;
+/// What a character takes at the most, px.
+pub const CHARACTER: f64 = 5.9;
 /// From the last process to the right edge: notes.
 const RIGHT: f64 = 160.0;
 /// Between packets at one time, and between labels of one column, px.
@@ -72,7 +74,7 @@ pub struct Tick {
 /// Lays everything out below `top`.
 pub fn layout(gathered: &Gathered, top: f64) -> Layout {
     let columns = columns(gathered);
-    let last = columns.last().copied().unwrap_or(LEFT);
+    let last = columns.last().copied().unwrap_or(AXIS);
     let ways: Vec<_> = gathered.events.iter().map(|event| gathered.receivers(event)).collect();
     let points = points(&gathered.events, &ways);
     let scale = scale(&points);
@@ -120,12 +122,22 @@ pub fn layout(gathered: &Gathered, top: f64) -> Layout {
     }
 }
 
+/// A label stands to the left of its sender's line, and reaches no other.
 fn columns(gathered: &Gathered) -> Vec<f64> {
-    let (mut x, mut role): (f64, Option<Role>) = (LEFT - COLUMN, None);
+    let mut widest = vec![0.0_f64; gathered.processes.len()];
+    for event in &gathered.events {
+        if let Ok(at) = gathered.processes.binary_search_by_key(&event.sender, |process| process.id) {
+            widest[at] = widest[at].max(event.label().chars().count() as f64 * CHARACTER);
+        }
+    }
+    let (mut x, mut role): (f64, Option<Role>) = (AXIS, None);
     let mut columns = Vec::new();
-    for process in &gathered.processes {
-        let new = role.is_some_and(|role| role != process.id.role);
-        x += if new { COLUMN + BETWEEN_ROLES } else { COLUMN };
+    for (process, widest) in gathered.processes.iter().zip(widest) {
+        x += match role {
+            None => (COLUMN - 22.0).max(widest + 12.0),
+            Some(role) if role == process.id.role => COLUMN.max(widest + 14.0),
+            Some(_) => (COLUMN + BETWEEN_ROLES).max(widest + 14.0),
+        };
         role = Some(process.id.role);
         columns.push(x);
     }

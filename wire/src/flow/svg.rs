@@ -3,7 +3,7 @@
 use super::escape::Escaped;
 use super::event::{Event, Note};
 use super::gather::{Gathered, Way};
-use super::layout::{Arrow, LABEL_STEP, Layout, Row, layout, seconds, short};
+use super::layout::{Arrow, CHARACTER, LABEL_STEP, Layout, Row, layout, seconds, short};
 use crate::{Kind, Role};
 use std::fmt::{self, Write};
 
@@ -95,7 +95,7 @@ fn words(to: &mut String, layout: &Layout, event: &Event, row: &Row) -> fmt::Res
     let (x, y) = (layout.columns[row.column], row.y);
     write!(to, r#"<g class="w c{}">"#, hue(event.kind))?;
     let label = event.label();
-    let wide = 5.9 * label.chars().count() as f64;
+    let wide = CHARACTER * label.chars().count() as f64;
     write!(
         to,
         r#"<rect class="under" x="{:.1}" y="{:.1}" width="{wide:.1}" height="10"/>"#,
@@ -223,7 +223,10 @@ fn lines(to: &mut String, all: &Gathered, layout: &Layout, top: f64) -> fmt::Res
         write!(to, r#"<path class="unborn" d="M{x:.0} {:.1}V{born:.1}"/>"#, top + NAMES - 12.0)?;
         writeln!(to, r#"<path class="life" d="M{x:.0} {born:.1}V{bottom:.1}"/>"#)?;
     }
-    let mut leads = leads(all, layout).into_iter().peekable();
+    let before =
+        all.led_before.and_then(|leader| all.processes.iter().position(|process| process.id == leader));
+    let before = before.map(|column| (column, top + NAMES - 12.0));
+    let mut leads = before.into_iter().chain(leads(all, layout)).peekable();
     while let Some((column, y)) = leads.next() {
         let until = leads.peek().map_or(bottom, |(_, y)| *y);
         let x = layout.columns[column];
@@ -281,12 +284,12 @@ pub fn remarks(all: &Gathered) -> Vec<String> {
     };
     remarks.push(ways.into());
     remarks.push(format!(
-        "Diamond: an instance is chosen by the votes of {} acceptors, or a proposer begins to lead. Thick line: who leads. Silence is cut short.",
+        "Diamond: an instance is chosen by the votes of a majority (of {}), or a proposer begins to lead. Thick line: who leads. Long gaps are cut short.",
         all.quorum
     ));
     let mut rest = Vec::new();
     if all.together {
-        rest.push("packets alike are drawn as one, with their number, to keep the picture small".to_owned());
+        rest.push("to keep the picture small, packets alike are drawn as one where the first was sent, with their number".to_owned());
     }
     if all.left_out > 0 {
         rest.push(format!("{} packets are left out: too many processes or kinds", all.left_out));

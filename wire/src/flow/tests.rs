@@ -69,6 +69,17 @@ fn nobody_hears_what_was_sent_before_his_start() {
 }
 
 #[test]
+fn filters_leave_lines_and_receivers_as_they_are() {
+    let mut gather = Gather::new(vec![None], 1000);
+    let filter = Filter { kinds: vec![crate::Kind::Phase2a], since_ns: Some(1_500_000), ..Filter::default() };
+    crate::sighting::each(inputs(&[small(3).whole()]), &filter, &mut Calm, |sighting| gather.see(sighting));
+    let all = gather.finish();
+    assert_eq!((all.processes.len(), all.events.len()), (6, 2), "two 2a come after that time");
+    assert_eq!(ways(&all, "2a i2").len(), 4);
+    assert_eq!(all.led_before.map(|process| process.to_string()).as_deref(), Some("P1"));
+}
+
+#[test]
 fn the_trace_of_a_receiver_shows_when_it_came_and_what_was_lost() {
     let run = small(3);
     let of = |label: &str| {

@@ -115,7 +115,7 @@ fn the_tables_stand_under_their_heads() {
     let table: Vec<&str> = text.lines().skip(begin).take_while(|line| !line.starts_with("repeats")).collect();
     let ends: Vec<usize> = table.iter().map(|line| line.chars().count()).collect();
     assert!(ends.windows(2).all(|two| two[0] == two[1]), "{text}");
-    assert!(text.contains("5 values in 5 instances chosen by the votes of 2 acceptors"), "{text}");
+    assert!(text.contains("5 values in 5 instances chosen by a majority (of 2)"), "{text}");
 }
 
 #[test]

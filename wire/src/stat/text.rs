@@ -163,7 +163,7 @@ fn over_time(stat: &Stat) -> String {
     let quorum = hops.quorum_size();
     let _ = writeln!(
         text,
-        "{} value{} in {} instance{} chosen by the votes of {quorum} acceptors, as far as seen; told decided: below {}",
+        "{} value{} in {} instance{} chosen by a majority (of {quorum}), as far as seen; told decided: below {}",
         number(hops.values),
         plural(hops.values),
         number(hops.chosen),
