@@ -108,7 +108,8 @@ checked() {
 # --- what is needed -------------------------------------------------------------------------------------------------
 
 packages=()
-for pair in iptables:iptables ip:iproute2 tshark:tshark shellcheck:shellcheck perl:perl mkfs.ext4:e2fsprogs; do
+for pair in iptables:iptables ip:iproute2 tshark:tshark shellcheck:shellcheck perl:perl mkfs.ext4:e2fsprogs \
+    tcpdump:tcpdump python3:python3 chromium:chromium; do
     command -v "${pair%:*}" >/dev/null || packages+=("${pair#*:}")
 done
 if ((${#packages[@]} == 0)); then
@@ -179,6 +180,7 @@ scenario run_lines.sh
 checked run_deaf_tail.sh 1000
 checked run_full_disk.sh
 scenario run_dissector.sh 1000
+scenario run_flow.sh 10
 for loss in 10 30 50; do
     checked run_loss.sh 2000 $loss
     checked run_per_receiver_loss.sh 2000 $loss

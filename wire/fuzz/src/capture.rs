@@ -4,9 +4,11 @@ use std::io::{self, Read};
 use wire::Kind;
 use wire::capture::{self, Capture};
 use wire::dump::{
-    BallotId, Depth, Filter, FlushFirst, Format, Host, Input, Instances, Options, Output, SenderId, Summary,
+    self, BallotId, Depth, Filter, FlushFirst, Host, Input, Instances, Options, Output, SenderId, Summary,
     dump,
 };
+use wire::flow::{self, Format, flow};
+use wire::stat::{self, stat};
 
 /// Any bytes are read to their end or to a reason, every packet in them is a line, and how they arrive makes
 /// no difference; nor do filters, other formats and other captures beside it change what a packet is.
@@ -21,7 +23,7 @@ pub fn capture(bytes: &[u8]) {
     let trickled = dumped(vec![Trickle { rest: bytes, next: 1 }], &lines);
     assert_eq!(all, trickled, "another result when the bytes come a few at a time");
 
-    let json = dumped(vec![bytes], &Options { format: Format::Json, ..Options::default() });
+    let json = dumped(vec![bytes], &Options { format: dump::Format::Json, ..Options::default() });
     assert_eq!((json.summary, &json.failures), (*summary, &all.failures));
     assert_eq!(json.text.lines().count(), text.lines().count(), "an object is a line");
     assert!(plain(&json.text), "plain text: {:?}", json.text);
@@ -35,6 +37,8 @@ pub fn capture(bytes: &[u8]) {
 
     let colour = dumped(vec![bytes], &Options { colour: true, ..Options::default() });
     assert_eq!((colour.summary, colour.text.lines().count()), (*summary, text.lines().count()));
+
+    counted_and_drawn(bytes, summary.packets);
 
     let twice = dumped(vec![bytes, bytes], &lines);
     assert_eq!(twice.summary.packets, 2 * summary.packets, "two captures are one and the other");
@@ -51,6 +55,35 @@ pub fn capture(bytes: &[u8]) {
             some.text
         );
     }
+}
+
+/// Any bytes are counted and drawn, alone and as the traces of two processes: always as text in bounded room, and nothing in
+/// them becomes markup.
+fn counted_and_drawn(bytes: &[u8], packets: u64) {
+    let mut heard = Heard(Vec::new());
+    let counted = stat(inputs(bytes), &Filter::default(), &mut heard);
+    for told in [stat::text(&counted), stat::json(&counted)] {
+        assert!(told.chars().all(|character| character == '\n' || !character.is_control()), "{told:?}");
+    }
+    assert!(balanced(stat::json(&counted).trim_end()));
+
+    let traces = [wire::Role::Acceptor, wire::Role::Learner].map(|role| Some(SenderId { role, id: 1 }));
+    let filters = [Filter::default(), Filter { kinds: vec![Kind::Phase2b], ..Filter::default() }];
+    for (format, filter) in [Format::Svg, Format::Html].into_iter().zip(filters) {
+        let options = flow::Options { filter, format, events_max: 16, title: "a <script> \"name\"".into() };
+        let (text, summary) = flow(inputs(bytes), traces.into(), &options, &mut heard);
+        assert!(
+            summary.events <= 16 && summary.packets + summary.left_out <= 2 * packets + bytes.len() as u64
+        );
+        assert!(text.len() < 1 << 20, "a picture of {} bytes", text.len());
+        assert_eq!(text.matches("<script").count(), usize::from(format == Format::Html));
+        assert!(text.chars().all(|character| character == '\n' || !character.is_control()));
+    }
+}
+
+fn inputs(bytes: &[u8]) -> Vec<Input<'_>> {
+    let input = |name: &str| Input { name: name.into(), stream: Box::new(Capture::new(bytes)) };
+    vec![input("a"), input("a \"name\"")]
 }
 
 /// A packet as the only one of a capture, so that what prints it, filters it and tells it as JSON meets whatever

@@ -217,9 +217,12 @@ fn axis(to: &mut String, layout: &Layout, top: f64) -> fmt::Result {
 fn lines(to: &mut String, all: &Gathered, layout: &Layout, top: f64) -> fmt::Result {
     writeln!(to, r#"<g class="lines">"#)?;
     let bottom = layout.height - 14.0;
+    let begin_ns = all.events.first().map(|event| event.first_ns);
     for (process, x) in all.processes.iter().zip(&layout.columns) {
+        // Before what is drawn, others may have seen him.
+        let born = process.born_ns.filter(|born| begin_ns.is_some_and(|begin| begin <= *born));
         let first = all.events.iter().position(|event| event.sender == process.id);
-        let born = process.born_ns.and(first).map_or(top + NAMES - 12.0, |at| layout.rows[at].y);
+        let born = born.and(first).map_or(top + NAMES - 12.0, |at| layout.rows[at].y);
         write!(to, r#"<path class="unborn" d="M{x:.0} {:.1}V{born:.1}"/>"#, top + NAMES - 12.0)?;
         writeln!(to, r#"<path class="life" d="M{x:.0} {born:.1}V{bottom:.1}"/>"#)?;
     }
