@@ -147,6 +147,8 @@ def use(browser, page, lines, pictures):
     packets = [line.split(maxsplit=4)[4] for line in lines]
     check(browser.evaluate(SEEN) == len(lines), f"{browser.evaluate(SEEN)} events for {len(lines)} packets")
     check(browser.evaluate("count.textContent") == f"{len(lines)} events", "the count of events")
+    ours = "document.scripts.length === 1 && !document.querySelector('b, img, iframe, object')"
+    check(browser.evaluate(ours), "nothing of values or titles becomes an element of the page")
     overlaps = browser.evaluate(OVERLAPS)
     check(not overlaps, f"{len(overlaps)} labels overlap: {overlaps[:5]}")
     browser.picture(f"{pictures}/page.png")

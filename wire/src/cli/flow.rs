@@ -2,7 +2,7 @@
 
 use super::dump::{FilterArgs, Talk, inputs, name, say};
 use super::{Error, values};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use wire::dump::{Output, SenderId};
@@ -120,7 +120,6 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
         told += "; is the filter too narrow?";
     }
     say(&told);
-    let _ = io::stderr().flush();
     Ok(if talk.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

@@ -103,7 +103,7 @@ fn the_trace_of_a_receiver_shows_when_it_came_and_what_was_lost() {
 #[test]
 fn a_packet_sighted_twice_is_drawn_once() {
     let file = small(3).whole();
-    let once = gathered(&[file.clone()], vec![None], 1000);
+    let once = gathered(std::slice::from_ref(&file), vec![None], 1000);
     let twice = gathered(&[file.clone(), file], vec![None, None], 1000);
     assert_eq!((once.packets, once.events.len()), (twice.packets, twice.events.len()));
 }

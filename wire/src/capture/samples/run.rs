@@ -91,7 +91,8 @@ impl Run {
             heard_until: [0; 6],
         };
         let lives = [9u64, 9, 9].map(zerocopy::byteorder::big_endian::U64::new);
-        let tail: [&[u8]; 2] = [lives.as_bytes(), &RangeRecord::new(range).as_bytes().to_vec()];
+        let record = RangeRecord::new(range);
+        let tail = [lives.as_bytes(), record.as_bytes()];
         self.send(us, (Role::Acceptor, acceptor), 0, LEARNERS, &body, &tail);
     }
 
