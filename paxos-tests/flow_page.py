@@ -210,7 +210,8 @@ def use(browser, page, lines, pictures):
         left, expected = browser.evaluate(SEEN), sum(map(wanted, packets))
         check(left == expected, f"the filter {text!r} leaves {left} of {expected} packets")
         if text == "instance 7":
-            check(expected >= 4, "a 2a and three 2b are about instance 7")
+            # The third acceptor may have heard that it is decided before it could vote.
+            check(expected >= 3, "a 2a and the 2b of a majority are about instance 7")
     browser.press("Escape")
     check(browser.evaluate(SEEN) == len(lines), "Esc shows all again")
 

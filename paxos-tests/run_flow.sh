@@ -18,7 +18,7 @@ setsid -- tcpdump -Z "$(id -un)" --time-stamp-precision=nano -U -i lo -w "$captu
 recorder=$!
 groups+=("$recorder")
 # shellcheck disable=SC2317 # called by await
-records() { grep -q 'listening on' "$RESULTS/logs/tcpdump.log"; }
+records() { grep -qs "listening on" "$RESULTS/logs/tcpdump.log"; }
 await records
 
 make_inputs
