@@ -107,6 +107,7 @@ impl Stat {
         self.packets.add(time_ns, 1);
         self.values.add(time_ns, 0);
         if let What::Packet(packet) = &sighting.what {
+            row.carry(packet);
             row.repeats += u64::from(self.hops.follow_packet(packet, time_ns, &mut self.values));
             self.lead(packet, time_ns);
             self.decided_until = self.decided_until.max(told_decided(packet));

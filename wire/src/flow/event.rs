@@ -44,6 +44,8 @@ pub struct Receipt {
 pub enum Note {
     /// Votes for these instances, first and last, became a quorum.
     Chosen(u64, u64),
+    /// The first 1a of a ballot: an election begins.
+    Asks(SenderId, Ballot),
     Leads(SenderId, Ballot),
     /// Another incarnation speaks.
     Restarted(SenderId),
@@ -54,6 +56,7 @@ impl fmt::Display for Note {
         match self {
             Note::Chosen(first, last) if first == last => write!(f, "i{first} chosen"),
             Note::Chosen(first, last) => write!(f, "i{first}\u{2013}i{last} chosen"),
+            Note::Asks(process, ballot) => write!(f, "{process} asks for {ballot}"),
             Note::Leads(process, ballot) => write!(f, "{process} leads {ballot}"),
             Note::Restarted(process) => write!(f, "{process} started again"),
         }

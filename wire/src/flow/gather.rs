@@ -63,6 +63,7 @@ pub struct Gather {
     recent: BTreeMap<Identity, usize>,
     order: VecDeque<Identity>,
     votes: Votes,
+    asked: Ballot,
     leader: Ballot,
     leading: Option<SenderId>,
 }
@@ -78,6 +79,7 @@ impl Gather {
             recent: BTreeMap::new(),
             order: VecDeque::new(),
             votes: Votes::default(),
+            asked: Ballot::ZERO,
             leader: Ballot::ZERO,
             leading: None,
         }
@@ -177,6 +179,12 @@ impl Gather {
     }
 
     fn note(&mut self, event: &mut Event, packet: &Packet) {
+        if let Body::Phase1a(body) = packet.body
+            && body.ballot.get() > self.asked
+        {
+            self.asked = body.ballot.get();
+            event.note(Note::Asks(event.sender, self.asked));
+        }
         if let Some(ballot) = crate::stat::led_ballot(packet).filter(|ballot| *ballot > self.leader) {
             (self.leader, self.leading) = (ballot, Some(event.sender));
             event.note(Note::Leads(event.sender, ballot));

@@ -287,7 +287,7 @@ pub fn remarks(all: &Gathered) -> Vec<String> {
     };
     remarks.push(ways.into());
     remarks.push(format!(
-        "Diamond: an instance is chosen by the votes of a majority (of {}), or a proposer begins to lead. Thick line: who leads. Long gaps are cut short.",
+        "Diamond: an instance is chosen by the votes of a majority (of {}), or an election begins or ends. Thick line: who leads. Long gaps are cut short.",
         all.quorum
     ));
     let mut rest = Vec::new();

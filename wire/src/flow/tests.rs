@@ -47,14 +47,21 @@ fn ways(all: &Gathered, label: &str) -> Vec<(String, Way)> {
 
 #[test]
 fn a_proposal_goes_to_all_who_listen_and_votes_choose_it() {
-    let all = gathered(&[small(2).whole()], vec![None], 1000);
+    let mut run = small(0);
+    let ask = crate::Phase1a { ballot: crate::Ballot::new(1, 1, 7).into(), from: 0.into() };
+    for us in [500, 600] {
+        run.send(us, (Role::Proposer, 1), 0, ACCEPTORS, &ask, &[]);
+    }
+    run.decide(1000, 0, b"value\n");
+    run.decide(2000, 1, b"value\n");
+    let all = gathered(&[run.whole()], vec![None], 1000);
     let to = |label| ways(&all, label).into_iter().map(|(who, _)| who).collect::<Vec<_>>().join(" ");
     assert_eq!(to("2a i1"), "A1 A2 A3 L1");
     assert_eq!(to("submit #1"), "P1");
     assert_eq!(to("ack C1 <2"), "C1");
     let notes: Vec<String> =
         all.events.iter().flat_map(|event| &event.notes).map(|note| format!("{note}")).collect();
-    assert_eq!(notes, ["P1 leads 1.P1", "i0 chosen", "i1 chosen"]);
+    assert_eq!(notes, ["P1 asks for 1.P1", "P1 leads 1.P1", "i0 chosen", "i1 chosen"]);
     let chosen = all.events.iter().find(|event| event.notes.contains(&Note::Chosen(1, 1)));
     assert_eq!(chosen.map(|event| event.sender), Some(A2), "the second of three votes is a majority");
 }

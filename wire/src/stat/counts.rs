@@ -1,8 +1,8 @@
 //! How many packets: by sender and kind, and which of them where.
 
 use super::window::{Seen, Window};
-use crate::Kind;
 use crate::dump::SenderId;
+use crate::{Body, Kind, Packet, RangeRecord};
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 
@@ -24,6 +24,12 @@ pub struct Row {
     pub repeats: u64,
     /// Packets whose end the capture lacks: of these only the header is known, and not checked.
     pub cut: u64,
+    /// What 2a and value packets carry.
+    pub entries: u64,
+    pub entry_bytes: u64,
+    /// What 2b carry: each instance is a vote.
+    pub ranges: u64,
+    pub instances: u64,
 }
 
 impl Row {
@@ -33,6 +39,29 @@ impl Row {
         self.again += other.again;
         self.repeats += other.repeats;
         self.cut += other.cut;
+        self.entries += other.entries;
+        self.entry_bytes += other.entry_bytes;
+        self.ranges += other.ranges;
+        self.instances = self.instances.saturating_add(other.instances);
+    }
+
+    /// Counts what a packet carries.
+    pub fn carry(&mut self, packet: &Packet) {
+        match packet.body {
+            Body::Phase2a(_, batch) | Body::Value(_, batch) => {
+                for entry in batch.entries() {
+                    self.entries += 1;
+                    self.entry_bytes += entry.bytes.len() as u64;
+                }
+            }
+            Body::Phase2b(_, _, ranges) => {
+                for range in RangeRecord::all(ranges) {
+                    self.ranges += 1;
+                    self.instances = self.instances.saturating_add(range.len());
+                }
+            }
+            _ => {}
+        }
     }
 }
 

@@ -20,6 +20,10 @@ pub fn json(stat: &Stat) -> String {
         object.number("repeats", row.repeats);
         object.number("again", row.again);
         object.number("cut", row.cut);
+        object.number("entries", row.entries);
+        object.number("entry_bytes", row.entry_bytes);
+        object.number("ranges", row.ranges);
+        object.number("instances", row.instances);
     });
     let rows = stat.counts.rows.iter();
     object.number(

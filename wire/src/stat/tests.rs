@@ -68,6 +68,9 @@ fn repeats_are_told_from_packets_sighted_again() {
     let stat = counted(&[run.whole()]);
     let row = stat.counts.rows[&(SenderId { role: Role::Proposer, id: 1 }, Kind::Phase2a)];
     assert_eq!((row.packets, row.repeats, row.again), (3, 1, 1));
+    assert_eq!((row.entries, row.entry_bytes), (3, 18));
+    let row = stat.counts.rows[&(SenderId { role: Role::Acceptor, id: 3 }, Kind::Phase2b)];
+    assert_eq!((row.ranges, row.instances), (2, 2));
 }
 
 #[test]

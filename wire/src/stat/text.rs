@@ -69,6 +69,7 @@ fn packets(stat: &Stat) -> String {
         cells.extend(counts);
         cells.push(share);
         cells.extend(rest);
+        cells.push(carried(row));
         cells
     };
     for ((sender, kind), counted) in &stat.counts.rows {
@@ -76,13 +77,26 @@ fn packets(stat: &Stat) -> String {
         last = Some(*sender);
         rows.push(row(format!("{name:<7}{kind}"), counted));
     }
-    rows.push(row("all".into(), &all));
+    // Entries and votes do not add up.
+    rows.push(row("all".into(), &Row { entries: 0, ranges: 0, ..all }));
     let note = "\
 repeats: a 2a of an instance, or a submit of an entry, that was sent before in another packet (in the same ballot)
 again:   the same packet once more in one capture; on loopback, a bridge or `-i any` that is each interface and
          receiver that it passes, elsewhere a duplicate of the network's: a capture does not tell which
 ";
-    table(&["", "packets", "bytes", "share", "repeats", "again", "cut"], &rows) + note
+    table(&["", "packets", "bytes", "share", "repeats", "again", "cut", "carry, each"], &rows) + note
+}
+
+/// What a packet of a row carries in the mean.
+fn carried(row: &Row) -> String {
+    let each = |count: u64| count as f64 / (row.packets - row.cut).max(1) as f64;
+    if row.entries > 0 {
+        format!("{:.1} entries, {:.0} bytes", each(row.entries), each(row.entry_bytes))
+    } else if row.ranges > 0 {
+        format!("{:.1} ranges, {:.1} votes", each(row.ranges), each(row.instances))
+    } else {
+        "-".into()
+    }
 }
 
 fn repair(stat: &Stat) -> String {
