@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// How many processes get a line; packets of more are counted and left out.
 pub const PROCESSES_MAX: usize = 48;
+/// How many new starts of a process break its line.
+const STARTS_MAX: usize = 64;
 /// How many packets are remembered to recognise them when they are sighted again.
 const RECENT_MAX: usize = 1 << 16;
 /// At first, packets alike at most so far apart become one when there are too many, ns.
@@ -22,6 +24,16 @@ pub struct Process {
     incarnation: u64,
     /// From when on it is taken to hear what it listens to; `None`: since before the capture.
     pub born_ns: Option<i128>,
+    /// Of the last packet of this incarnation.
+    last_ns: i128,
+    /// From the last packet of one incarnation to the first of the next: somewhere in between it ended and started.
+    pub absent_ns: Vec<(i128, i128)>,
+}
+
+impl Process {
+    fn is_absent(&self, event: &Event) -> bool {
+        self.absent_ns.iter().any(|(from, to)| *from < event.first_ns && event.last_ns < *to)
+    }
 }
 
 /// What was seen, ready to be drawn.
@@ -163,16 +175,23 @@ impl Gather {
         let processes = &mut self.all.processes;
         match processes.binary_search_by_key(&id, |process| process.id) {
             Ok(at) => {
-                if processes[at].incarnation < incarnation {
-                    processes[at].incarnation = incarnation;
+                let process = &mut processes[at];
+                if process.incarnation < incarnation {
+                    if process.absent_ns.len() < STARTS_MAX {
+                        process.absent_ns.push((process.last_ns, event.first_ns));
+                    }
+                    (process.incarnation, process.last_ns) = (incarnation, event.first_ns);
                     event.note(Note::Restarted(id));
+                } else if process.incarnation == incarnation {
+                    process.last_ns = process.last_ns.max(event.first_ns);
                 }
                 true
             }
             Err(_) if processes.len() == PROCESSES_MAX => false,
             Err(at) => {
                 let born_ns = (sequence == 0).then_some(event.first_ns);
-                processes.insert(at, Process { id, incarnation, born_ns });
+                let (last_ns, absent_ns) = (event.first_ns, Vec::new());
+                processes.insert(at, Process { id, incarnation, born_ns, last_ns, absent_ns });
                 true
             }
         }
@@ -309,6 +328,7 @@ impl Gathered {
                 Some(receipt) => Way::Seen(receipt.time_ns),
                 None if self.traced(process.id, event) => Way::Lost(event.count),
                 None if process.born_ns.is_some_and(|born| event.last_ns < born) => continue,
+                None if process.is_absent(event) => continue,
                 None => Way::Inferred,
             };
             all.push((at, way));

@@ -2,7 +2,7 @@
 
 use super::escape::Escaped;
 use super::event::{Event, Note};
-use super::gather::{Gathered, Way};
+use super::gather::{Gathered, Process, Way};
 use super::layout::{Arrow, CHARACTER, LABEL_STEP, Layout, Row, layout, seconds, short};
 use crate::{Kind, Role};
 use std::fmt::{self, Write};
@@ -223,8 +223,20 @@ fn lines(to: &mut String, all: &Gathered, layout: &Layout, top: f64) -> fmt::Res
         let born = process.born_ns.filter(|born| begin_ns.is_some_and(|begin| begin <= *born));
         let first = all.events.iter().position(|event| event.sender == process.id);
         let born = born.and(first).map_or(top + NAMES - 12.0, |at| layout.rows[at].y);
-        write!(to, r#"<path class="unborn" d="M{x:.0} {:.1}V{born:.1}"/>"#, top + NAMES - 12.0)?;
-        writeln!(to, r#"<path class="life" d="M{x:.0} {born:.1}V{bottom:.1}"/>"#)?;
+        let mut from = top + NAMES - 12.0;
+        let mut piece = |class: &str, until: f64| -> fmt::Result {
+            if until > from {
+                writeln!(to, r#"<path class="{class}" d="M{x:.0} {from:.1}V{until:.1}"/>"#)?;
+                from = until;
+            }
+            Ok(())
+        };
+        piece("unborn", born)?;
+        for (last, next) in absences(all, layout, process) {
+            piece("life", last)?;
+            piece("unborn", next)?;
+        }
+        piece("life", bottom)?;
     }
     let before =
         all.led_before.and_then(|leader| all.processes.iter().position(|process| process.id == leader));
@@ -232,10 +244,25 @@ fn lines(to: &mut String, all: &Gathered, layout: &Layout, top: f64) -> fmt::Res
     let mut leads = before.into_iter().chain(leads(all, layout)).peekable();
     while let Some((column, y)) = leads.next() {
         let until = leads.peek().map_or(bottom, |(_, y)| *y);
-        let x = layout.columns[column];
+        // Nobody leads when he is not there.
+        let absences = absences(all, layout, &all.processes[column]);
+        let left = absences.into_iter().find(|(_, next)| *next > y).map(|(last, _)| last.max(y));
+        let (x, until) = (layout.columns[column], until.min(left.unwrap_or(bottom)));
         writeln!(to, r#"<path class="leads" d="M{x:.0} {y:.1}V{until:.1}"/>"#)?;
     }
     writeln!(to, "</g>")
+}
+
+/// From which y to which a process was gone.
+fn absences(all: &Gathered, layout: &Layout, process: &Process) -> Vec<(f64, f64)> {
+    let y = |at: usize| layout.rows.get(at).map(|row| row.y);
+    let absence = |(last, next): &(i128, i128)| {
+        let until = all.events.partition_point(|event| event.first_ns <= *last);
+        let from = all.events.partition_point(|event| event.first_ns < *next);
+        let last = until.checked_sub(1).and_then(y).unwrap_or_default();
+        (last, y(from).unwrap_or(layout.height - 14.0))
+    };
+    process.absent_ns.iter().map(absence).collect()
 }
 
 /// From when on who leads: column and y.
@@ -287,7 +314,7 @@ pub fn remarks(all: &Gathered) -> Vec<String> {
     };
     remarks.push(ways.into());
     remarks.push(format!(
-        "Diamond: an instance is chosen by the votes of a majority (of {}), or an election begins or ends. Thick line: who leads. Long gaps are cut short.",
+        "Diamond: an instance is chosen by the votes of a majority (of {}), or an election begins or ends. Thick line: who leads; dotted: not started, or between two starts. Long gaps are cut short.",
         all.quorum
     ));
     let mut rest = Vec::new();

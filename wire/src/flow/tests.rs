@@ -76,6 +76,27 @@ fn nobody_hears_what_was_sent_before_his_start() {
 }
 
 #[test]
+fn nobody_hears_anything_between_his_last_word_and_his_next_start() {
+    let mut run = small(0);
+    run.hello(100, (Role::Acceptor, 2)); // P1 was last heard at 10 us
+    run.starts = 1;
+    run.hello(200, (Role::Proposer, 1));
+    run.hello(300, (Role::Acceptor, 3));
+    let all = gathered(&[run.whole()], vec![None], 1000);
+    let heard = |us: i128| {
+        let event = all.events.iter().find(|event| event.first_ns == us * 1000).expect("it is there");
+        let receivers = all.receivers(event).unwrap_or_default();
+        receivers.into_iter().any(|(at, _)| all.processes[at].id.role == Role::Proposer)
+    };
+    assert_eq!((heard(100), heard(300)), (false, true));
+    let notes = all.events.iter().flat_map(|event| &event.notes).map(Note::to_string).collect::<Vec<_>>();
+    assert_eq!(notes, ["P1 started again", "A3 started again"]);
+    let mut text = String::new();
+    svg::picture(&mut text, &all, "a start", true);
+    assert!(text.contains("class=\"unborn\""));
+}
+
+#[test]
 fn filters_leave_lines_and_receivers_as_they_are() {
     let mut gather = Gather::new(vec![None], 1000);
     let filter = Filter { kinds: vec![crate::Kind::Phase2a], since_ns: Some(1_500_000), ..Filter::default() };

@@ -20,6 +20,8 @@ pub const LEARNERS: u16 = 8000;
 pub struct Run {
     pub datagrams: Vec<(u32, Vec<u8>)>,
     sequences: Vec<(Role, u16, u64)>,
+    /// How many times everybody has started again.
+    pub starts: u64,
 }
 
 impl Run {
@@ -43,7 +45,7 @@ impl Run {
         };
         let mut buffer = [0; PACKET_MAX];
         let layout = Layout { packet: 1472, cluster: 5 };
-        let sender = Sender { role, id, incarnation: 7 };
+        let sender = Sender { role, id, incarnation: 7 + self.starts };
         let length = seal(&mut buffer, layout, sender, Stamp { sequence, log: 9, flags }, body, tail);
         let port = 40_000 + 100 * role as u16 + id;
         let builder = PacketBuilder::ipv4([127, 0, 0, 1], [239, 0, 0, 1], 1).udp(port, group);
