@@ -1,7 +1,7 @@
 //! `wire dump`: one line per packet.
 
-use crate::Packet;
-use crate::capture::{self, Capture, Datagram, Tally};
+use crate::capture::{self, Capture, Datagram, Direction, Note, Tally};
+use crate::{Outline, Packet};
 use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, BufWriter, Read, Write};
@@ -90,24 +90,34 @@ impl Lines {
     fn print(&mut self, to: &mut impl Write, datagram: &Datagram, summary: &mut Summary) -> io::Result<()> {
         let start = *self.start.get_or_insert(datagram.time_ns);
         let place = self.place(datagram, Seconds(i128::from(datagram.time_ns) - i128::from(start)));
+        // What is said of a datagram is said once, with its first line.
+        let mut comment = Comment(datagram.note.comment.as_deref());
         let mut packets = crate::split(&datagram.bytes).peekable();
+        if packets.peek().is_none() {
+            summary.malformed += 1;
+            writeln!(to, "{place}  malformed: empty{}", comment.take())?;
+        }
+        let mut cut = None;
         while let Some(bytes) = packets.next() {
             match Packet::parse(bytes) {
                 Ok(packet) => {
                     summary.packets += 1;
-                    writeln!(to, "{place}  {packet}")?;
+                    writeln!(to, "{place}  {packet}{}", comment.take())?;
                 }
                 // The end of what was captured, not the sender's fault: the line below names it.
-                Err(_) if datagram.truncated.is_some() && packets.peek().is_none() => {}
+                Err(_) if datagram.truncated.is_some() && packets.peek().is_none() => {
+                    cut = Outline::of(bytes);
+                }
                 Err(refusal) => {
                     summary.malformed += 1;
-                    writeln!(to, "{place}  malformed: {refusal}")?;
+                    writeln!(to, "{place}  malformed: {refusal}{}", comment.take())?;
                 }
             }
         }
-        match datagram.truncated {
-            Some(truncated) => writeln!(to, "{place}  {truncated}"),
-            None => Ok(()),
+        match (datagram.truncated, cut) {
+            (Some(truncated), Some(cut)) => writeln!(to, "{place}  {cut}, {truncated}{}", comment.take()),
+            (Some(truncated), None) => writeln!(to, "{place}  {truncated}{}", comment.take()),
+            (None, _) => Ok(()),
         }
     }
 
@@ -116,7 +126,52 @@ impl Lines {
         let (source, destination) = (datagram.source.to_string(), datagram.destination.to_string());
         self.source = self.source.max(source.len());
         self.destination = self.destination.max(destination.len());
-        format!("{time} {source:>from$} > {destination:<to$}", from = self.source, to = self.destination)
+        let trace = Process(&datagram.note);
+        format!(
+            "{time} {trace}{source:>from$} > {destination:<to$}",
+            from = self.source,
+            to = self.destination
+        )
+    }
+}
+
+/// Whose trace a packet stands in, and which way it went there; nothing in other captures.
+struct Process<'a>(&'a Note);
+
+impl fmt::Display for Process<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(process) = &self.0.process else { return Ok(()) };
+        let direction = match self.0.direction {
+            Some(Direction::In) => "in ",
+            Some(Direction::Out) => "out",
+            None => "   ",
+        };
+        write!(f, "{} {direction} ", Plain(process))
+    }
+}
+
+/// What was said of a packet, behind it.
+struct Comment<'a>(Option<&'a str>);
+
+impl Comment<'_> {
+    fn take(&mut self) -> Self {
+        Comment(self.0.take())
+    }
+}
+
+impl fmt::Display for Comment<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |text| write!(f, "  [{}]", Plain(text)))
+    }
+}
+
+/// Text of a stranger: what is not printable ASCII becomes a dot.
+struct Plain<'a>(&'a str);
+
+impl fmt::Display for Plain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = |character: char| if matches!(character, ' '..='~') { character } else { '.' };
+        self.0.chars().try_for_each(|character| write!(f, "{}", plain(character)))
     }
 }
 

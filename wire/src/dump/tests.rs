@@ -75,6 +75,7 @@ fn columns_grow_to_the_widest_address_and_times_may_run_backwards() {
         destination: "10.0.0.2:2".parse().expect("an address"),
         bytes: packet(0),
         truncated: None,
+        note: Note::default(),
     };
     let mut summary = Summary::default();
     lines.print(&mut output, &datagram, &mut summary).expect("a vector takes it");
@@ -155,4 +156,32 @@ fn a_reader_that_left_ends_the_dump_with_the_error_of_writing() {
         let (_, result) = dump(&file[..file.len() - cut], Left);
         assert!(matches!(result, Err(Error::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe));
     }
+}
+
+#[test]
+fn a_trace_shows_the_process_the_direction_and_what_was_refused() {
+    use crate::capture::write::{self, Passage};
+    let mut file = Vec::new();
+    write::section(&mut file, "paxos 0.1.0");
+    write::interface(&mut file, "A2", "acceptor 2", 0);
+    let address = |text: &str| text.parse().expect("an address");
+    let (from, to) = (address("127.0.0.1:5000"), address("239.0.0.1:7000"));
+    let sent = Passage { time_ns: 1_000_000_000, from, to, direction: Direction::Out };
+    let came = Passage { time_ns: 1_000_002_000, direction: Direction::In, ..sent };
+    write::packet(&mut file, &sent, &packet(0), 0, "");
+    write::packet(&mut file, &came, b"stranger", 0, "refused: \u{1B}[1m");
+    write::packet(&mut file, &came, b"", 0, "refused: empty");
+    write::packet(&mut file, &came, &packet(3), 28 + 44, "");
+    let (lines, summary, result) = dumped(&file[..]);
+    assert!(result.is_ok());
+    let length = packet(3).len();
+    let place = |time, way| format!("  {time} A2 {way}  127.0.0.1:5000 > 239.0.0.1:7000 ");
+    let expected = [
+        place("0.000000", "out") + " A2 hello\n",
+        place("0.000002", "in ") + " malformed: not ours: wrong magic  [refused: .[1m]\n",
+        place("0.000002", "in ") + " malformed: empty  [refused: empty]\n",
+        place("0.000002", "in ") + &format!(" A2 hello #3, truncated by the capture: 44 of {length} bytes\n"),
+    ];
+    assert_eq!(lines, expected.concat());
+    assert_eq!(summary, "1 packet, 3 malformed, 0 foreign frames, 0 IP fragments, 1 truncated");
 }
