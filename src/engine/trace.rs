@@ -23,13 +23,16 @@ const END_WAIT: Duration = Duration::from_secs(5);
 /// The least that may be kept of a packet: its headers and ours.
 pub const SNAP_MIN: usize = HEADERS + wire::HEADER_LEN;
 
+/// Packets of up to so many bytes stay whole: votes and the like, which are few when there is much to do.
+const SHORT: usize = 256;
+
 /// What the user wants traced.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub path: PathBuf,
     /// Bytes of both files together: the one that is written, and the former one.
     pub bytes_max: usize,
-    /// Bytes of a packet that are kept, IP and UDP headers included; 0: all.
+    /// Bytes of a long packet that are kept, IP and UDP headers included; 0: all.
     pub snap: usize,
 }
 
@@ -72,7 +75,8 @@ impl Trace {
         let host = rustix::system::uname();
         let host = host.nodename().to_string_lossy();
         let description = format!("{} {}, incarnation {:016x}, on {host}", me.role, me.id, me.incarnation);
-        write::interface(&mut header, &me.to_string(), &description, options.snap);
+        let snap = if options.snap == 0 { 0 } else { options.snap.max(HEADERS + SHORT) };
+        write::interface(&mut header, &me.to_string(), &description, snap);
         let writer = Writer::open(options, header)?;
         let blocks = writer.start()?;
         let base = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -152,9 +156,8 @@ impl Trace {
     }
 
     fn packet(&mut self, passage: &Passage, bytes: &[u8], comment: Option<Comment>) {
-        let captured =
-            if self.snap == 0 { HEADERS + bytes.len() } else { self.snap.min(HEADERS + bytes.len()) };
-        let snap = self.snap;
+        let snap = if bytes.len() <= SHORT { 0 } else { self.snap };
+        let captured = if snap == 0 { HEADERS + bytes.len() } else { snap.min(HEADERS + bytes.len()) };
         let Some(block) = self.room(captured + PACKET_OVERHEAD) else {
             self.counts.left_out += u64::from(!self.blocks.over());
             return;

@@ -42,13 +42,13 @@ impl fmt::Display for Outline<'_> {
                         body.decided_until
                     )
                 }
-                Err(_) => write!(f, " #{}", self.sequence),
+                Err(_) => write!(f, " in packet {}", self.sequence),
             },
             Kind::Value => match Value::ref_from_prefix(self.body) {
                 Ok((body, _)) => write!(f, " i{}", body.instance),
-                Err(_) => write!(f, " #{}", self.sequence),
+                Err(_) => write!(f, " in packet {}", self.sequence),
             },
-            _ => write!(f, " #{}", self.sequence),
+            _ => write!(f, " in packet {}", self.sequence),
         }
     }
 }
@@ -62,7 +62,7 @@ mod tests {
     fn of_a_cut_packet_sender_and_kind_are_told_when_the_header_is_there() {
         let packet = packet(7);
         let told = |length: usize| Outline::of(&packet[..length]).map(|outline| outline.to_string());
-        assert_eq!(told(HEADER_LEN).as_deref(), Some("A2 hello #7"));
+        assert_eq!(told(HEADER_LEN).as_deref(), Some("A2 hello in packet 7"));
         assert_eq!((told(HEADER_LEN - 1), told(0)), (None, None));
     }
 }

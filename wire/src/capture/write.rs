@@ -65,10 +65,10 @@ pub fn interface(file: &mut Vec<u8>, name: &str, description: &str, snap: usize)
 /// Adds a packet, cut to `snap` bytes, its headers included, unless that is 0. An empty comment is none.
 ///
 /// # Panics
-/// When `bytes` is longer than UDP over IPv4 can carry.
+/// When `bytes` is longer than UDP over IPv4 can carry, or `snap` leaves not even the headers.
 pub fn packet(file: &mut Vec<u8>, passage: &Passage, bytes: &[u8], snap: usize, comment: &str) {
     let original = HEADERS + bytes.len();
-    assert!(original <= usize::from(u16::MAX));
+    assert!(original <= usize::from(u16::MAX) && (snap == 0 || snap >= HEADERS));
     let captured = if snap == 0 { original } else { original.min(snap) };
     let comment = shortened(comment);
     let comment_bytes = if comment.is_empty() { 0 } else { 4 + comment.len().next_multiple_of(4) };
@@ -88,8 +88,8 @@ pub fn packet(file: &mut Vec<u8>, passage: &Passage, bytes: &[u8], snap: usize, 
         to.copy_from_slice(&field.to_le_bytes());
     }
     headers(ip, passage, original as u16);
-    put(file, &front[..28 + captured.min(HEADERS)]);
-    put(file, &bytes[..captured.saturating_sub(HEADERS)]);
+    put(file, &front);
+    put(file, &bytes[..captured - HEADERS]);
     pad(file, captured);
     let inbound = passage.direction == Direction::In;
     // The lowest two bits say which way it went, the next three how it was addressed.
@@ -168,7 +168,9 @@ fn end_of_options(file: &mut Vec<u8>) {
 }
 
 fn pad(file: &mut Vec<u8>, length: usize) {
-    put(file, &[0; 3][..length.next_multiple_of(4) - length]);
+    if !length.is_multiple_of(4) {
+        put(file, &[0; 3][..4 - length % 4]);
+    }
 }
 
 fn put(file: &mut Vec<u8>, bytes: &[u8]) {

@@ -180,7 +180,8 @@ fn a_trace_shows_the_process_the_direction_and_what_was_refused() {
         place("0.000000", "out") + " A2 hello\n",
         place("0.000002", "in ") + " malformed: not ours: wrong magic  [refused: .[1m]\n",
         place("0.000002", "in ") + " malformed: empty  [refused: empty]\n",
-        place("0.000002", "in ") + &format!(" A2 hello #3, truncated by the capture: 44 of {length} bytes\n"),
+        place("0.000002", "in ")
+            + &format!(" A2 hello in packet 3, truncated by the capture: 44 of {length} bytes\n"),
     ];
     assert_eq!(lines, expected.concat());
     assert_eq!(summary, "1 packet, 2 malformed, 0 foreign frames, 0 IP fragments, 1 truncated");
