@@ -1,5 +1,6 @@
 //! The command line: what may be asked, and what the user hears when it cannot be done.
 
+use crate::live::Live;
 use clap::{Parser, Subcommand};
 use std::fmt;
 use std::fs::File;
@@ -27,12 +28,18 @@ enum Command {
     #[command(after_help = DUMP_HELP)]
     Dump {
         /// A pcap or pcapng file, as tcpdump -w and tshark -w write them; - is standard input
-        file: PathBuf,
+        #[arg(required_unless_present = "live")]
+        file: Option<PathBuf>,
+        /// Listens to the four groups of this configuration, on its interface, until it is interrupted
+        #[arg(long, value_name = "CONF", conflicts_with = "file")]
+        live: Option<PathBuf>,
     },
 }
 
 const DUMP_HELP: &str = "\
-A line is: seconds since the first packet, source, destination, packet.
+A line is: seconds since the first packet, source, destination, packet. In a trace of a process (paxos --trace)
+its name and `in` or `out` stand before the source, and in brackets behind the packet why it was refused or not
+sent, and what the process missed before it.
 
 Frames that hold no packet of ours are counted in a summary on standard error. The exit status is 1 when
 the file, or a part of it, could not be read; all that can be read is printed first. Link types: Ethernet
@@ -41,15 +48,28 @@ the file, or a part of it, could not be read; all that can be read is printed fi
 Examples:
   tcpdump -i lo -w run.pcap udp               record on loopback; end it with ^C
   wire dump run.pcap
-  tcpdump -i lo -U -w - udp | wire dump -     watch while it happens";
+  tcpdump -i lo -U -w - udp | wire dump -     watch while it happens
+  wire dump --live paxos.conf                 the same of the groups alone, without tcpdump and its rights
+  wire dump a1.pcapng                         what `paxos acceptor 1 paxos.conf --trace a1.pcapng` saw";
 
 /// Does what the command line says.
 ///
 /// # Errors
 /// What the user must be told. A reader that closed our standard output has seen enough: that is success.
 pub fn run() -> Result<ExitCode, Error> {
-    let Command::Dump { file } = Cli::parse().command;
-    let (summary, result) = dump(open(&file)?, io::stdout().lock());
+    let Command::Dump { file, live } = Cli::parse().command;
+    let (file, input): (PathBuf, Box<dyn Read>) = match (file, live) {
+        (_, Some(conf)) => {
+            let live = Live::open(&conf).map_err(Error::Live)?;
+            (conf, Box::new(live))
+        }
+        (file, None) => {
+            let file = file.unwrap_or_else(|| "-".into()); // clap asks for one
+            let input = open(&file)?;
+            (file, input)
+        }
+    };
+    let (summary, result) = dump(input, io::stdout().lock());
     match result {
         Err(dump::Error::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             return Ok(ExitCode::SUCCESS);
@@ -85,6 +105,8 @@ pub enum Error {
     Open(PathBuf, io::Error),
     Directory(PathBuf),
     Terminal,
+    /// A sentence.
+    Live(String),
     Read(PathBuf, capture::Error),
     Write(io::Error),
 }
@@ -97,6 +119,7 @@ impl fmt::Display for Error {
             Error::Terminal => f.write_str(
                 "standard input is a terminal; pipe a capture into it: tcpdump -U -w - udp | wire dump -",
             ),
+            Error::Live(sentence) => f.write_str(sentence),
             Error::Read(path, error) if path.as_os_str() == "-" => write!(f, "standard input: {error}"),
             Error::Read(path, error) => write!(f, "{}: {error}", path.display()),
             Error::Write(error) => write!(f, "cannot write to standard output: {error}"),
