@@ -49,6 +49,7 @@ pub struct Cli {
 }
 
 #[derive(Subcommand, Debug)]
+#[allow(clippy::large_enum_variant)] // there is one of it
 enum Command {
     /// Votes, and remembers. A majority of the acceptors must run.
     Acceptor(AcceptorArgs),

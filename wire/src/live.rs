@@ -45,7 +45,7 @@ impl Live {
         let (groups, interface) = read(&text).map_err(named)?;
         let open = |group: SocketAddrV4| match join(group, &interface) {
             Ok(socket) => Ok((socket, group)),
-            Err(error) => Err(named(format!("cannot listen to {group}: {error}"))),
+            Err(error) => Err(named(format!("cannot listen to {group} by {interface}: {error}"))),
         };
         let sockets = groups.into_iter().map(open).collect::<Result<_, _>>()?;
         let mut capture = Vec::new();
