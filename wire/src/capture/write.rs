@@ -95,13 +95,18 @@ pub fn packet(file: &mut Vec<u8>, passage: &Passage, bytes: &[u8], snap: usize, 
     // The lowest two bits say which way it went, the next three how it was addressed.
     let flags: u32 =
         if inbound { 1 } else { 2 } | if passage.to.ip().is_multicast() { 2 << 2 } else { 1 << 2 };
-    head(file, option::FLAGS, 4);
-    put(file, &flags.to_le_bytes());
-    if !comment.is_empty() {
+    let mut back = [0; 16];
+    back[..2].copy_from_slice(&option::FLAGS.to_le_bytes());
+    back[2] = 4;
+    back[4..8].copy_from_slice(&flags.to_le_bytes());
+    back[12..].copy_from_slice(&(length as u32).to_le_bytes());
+    if comment.is_empty() {
+        put(file, &back); // the end of options is zeros
+    } else {
+        put(file, &back[..8]);
         text(file, option::COMMENT, comment);
+        put(file, &back[8..]);
     }
-    end_of_options(file);
-    put(file, &(length as u32).to_le_bytes());
 }
 
 /// Adds the counts of packets that came and of datagrams that the kernel dropped, since the start. An empty
