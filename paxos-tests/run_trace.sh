@@ -13,6 +13,9 @@ required=2
 begin "$@" 300
 
 disk acceptor1 8 >>"$RESULTS/logs/disks.log" 2>&1 || skip "no loop mounts here: $(tail -n 1 "$RESULTS/logs/disks.log")"
+fallocate -l 1M "${disk_of[acceptor1]}/spare" # what the trace will have; 1,000 values of each client take 2 MB
+fill acceptor1
+rm -f -- "${disk_of[acceptor1]}/spare"
 traces=$RESULTS/traces
 mkdir -p "$traces"
 
