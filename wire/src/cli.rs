@@ -71,6 +71,8 @@ pub enum Error {
     Terminal,
     FollowStdin,
     Signal(io::Error),
+    /// A sentence.
+    Live(String),
     Write(io::Error),
 }
 
@@ -85,6 +87,7 @@ impl fmt::Display for Error {
             Error::FollowStdin => f.write_str(
                 "standard input is read until it is closed anyway: leave out --follow, or name a file",
             ),
+            Error::Live(sentence) => f.write_str(sentence),
             Error::Signal(error) => write!(f, "cannot wait for SIGINT: {error}"),
             Error::Write(error) => write!(f, "cannot write to standard output: {error}"),
         }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::capture::samples::{PcapFile, ethernet, frame, packet, pcap, udp};
-use crate::capture::{Capture, Error as CaptureError, LinkType, Order};
+use crate::capture::{Capture, Direction, Error as CaptureError, LinkType, Note, Order};
 use std::cell::RefCell;
 use std::io::Read;
 
@@ -114,6 +114,7 @@ fn columns_grow_to_the_widest_address_and_times_may_run_backwards() {
         destination: "10.0.0.2:2".parse().expect("an address"),
         bytes: packet(0),
         truncated: None,
+        note: Note::default(),
     };
     for (time_ns, source) in [(0, "10.0.0.1:1"), (-2_000, "192.168.100.100:65535"), (9_000, "10.0.0.1:1")] {
         datagram.source = source.parse().expect("an address");
@@ -272,4 +273,33 @@ fn colours_are_asked_for_and_surround_the_same_text() {
         }
     }
     assert_eq!(bare, plain);
+}
+
+#[test]
+fn a_trace_shows_the_process_the_direction_and_what_was_refused() {
+    use crate::capture::write::{self, Passage};
+    let mut file = Vec::new();
+    write::section(&mut file, "paxos 0.1.0");
+    write::interface(&mut file, "A2", "acceptor 2", 0);
+    let address = |text: &str| text.parse().expect("an address");
+    let (from, to) = (address("127.0.0.1:5000"), address("239.0.0.1:7000"));
+    let sent = Passage { time_ns: 1_000_000_000, from, to, direction: Direction::Out };
+    let came = Passage { time_ns: 1_000_002_000, direction: Direction::In, ..sent };
+    write::packet(&mut file, &sent, &packet(0), 0, "");
+    write::packet(&mut file, &came, b"stranger", 0, "refused: \u{1B}[1m");
+    write::packet(&mut file, &came, b"", 0, "refused: empty");
+    write::packet(&mut file, &came, &packet(3), 28 + 44, "");
+    let (lines, summary, errors) = dumped(&file);
+    assert!(errors.is_empty());
+    let length = packet(3).len();
+    let place = |time, way| format!("  {time} A2 {way}  127.0.0.1:5000 > 239.0.0.1:7000 ");
+    let expected = [
+        place("0.000000", "out") + " A2 hello\n",
+        place("0.000002", "in ") + " malformed: not ours: wrong magic  [refused: .[1m]\n",
+        place("0.000002", "in ") + " malformed: too short: 0 of 40 bytes  [refused: empty]\n",
+        place("0.000002", "in ")
+            + &format!(" A2 hello in packet 3, truncated by the capture: 44 of {length} bytes\n"),
+    ];
+    assert_eq!(lines, expected.concat());
+    assert_eq!(summary, "1 packet, 2 malformed, 0 foreign frames, 0 IP fragments, 1 truncated");
 }
