@@ -72,7 +72,7 @@ pub const BUFFER_DEFAULT: usize = 4 * 1024 * 1024;
 const RESERVE: RangeInclusive<usize> = 0..=crate::limits::STORE_MAX;
 
 /// The lower bound has room for four blocks in each of two files.
-const TRACE_SIZE: RangeInclusive<usize> = 8 * crate::limits::TRACE_BLOCK..=1 << 40;
+const TRACE_SIZE: RangeInclusive<usize> = 8 * crate::limits::TRACE_BLOCK_MIN..=1 << 40;
 
 /// A configuration in which everything is valid.
 ///

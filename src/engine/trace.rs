@@ -4,10 +4,12 @@
 //! file. Where that thread does not keep up, packets are left out of the trace, which says how many; nothing ever
 //! waits for it. What is there after a crash ends with the last block that was written.
 
+mod block;
 mod writer;
 
-use crate::limits::{TRACE_BLOCK, TRACE_FLUSH};
+use crate::limits::{TRACE_BLOCK_MIN, TRACE_FLUSH};
 use crate::protocol::Nanos;
+use block::Block;
 use std::fmt::{self, Write as _};
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
@@ -48,7 +50,7 @@ pub struct Counts {
 pub struct Trace {
     blocks: Arc<Blocks>,
     /// The block that is being filled; none while all wait to be written, or the trace is over.
-    block: Option<Vec<u8>>,
+    block: Option<Block>,
     snap: usize,
     started: Instant,
     /// The time of `started` by the system's clock, ns since 1970. It is asked once, so that times never fall.
@@ -177,13 +179,13 @@ impl Trace {
     fn room(&mut self, bytes: usize) -> Option<&mut Vec<u8>> {
         // What was left out is told first, so there must be room for that too.
         let room = bytes + STATISTICS_MAX;
-        if self.block.as_ref().is_some_and(|block| block.capacity() - block.len() < room) {
+        if self.block.as_ref().is_some_and(|block| block.left() < room) {
             self.hand_over();
         }
         if self.block.is_none() {
             self.block = self.blocks.take();
         }
-        let block = self.block.as_mut()?;
+        let block = self.block.as_mut()?.records();
         let new = self.counts.left_out - self.told;
         if new > 0 {
             if self.told == 0 {
@@ -246,7 +248,7 @@ impl Comment {
 }
 
 // The longest packet fits an empty block beside what may be said before it.
-const _: () = assert!(u16::MAX as usize + PACKET_OVERHEAD + 2 * STATISTICS_MAX < TRACE_BLOCK);
+const _: () = assert!(u16::MAX as usize + PACKET_OVERHEAD + 2 * STATISTICS_MAX < TRACE_BLOCK_MIN);
 
 #[cfg(test)]
 mod tests;

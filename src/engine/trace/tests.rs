@@ -74,7 +74,7 @@ fn a_long_trace_is_two_files_that_can_each_be_read_and_the_newest_half_is_always
     let path = scratch.0.join("a2.pcapng");
     fs::write(&path, "of another life").expect("it can be written");
     let (from, to) = addresses();
-    let limit = 4 * TRACE_BLOCK;
+    let limit = 8 * TRACE_BLOCK_MIN;
     let mut trace =
         Trace::open(&Options { bytes_max: limit, ..options(&path) }, ME).expect("it can be written");
     let former = scratch.0.join("a2.pcapng.1");
@@ -91,6 +91,24 @@ fn a_long_trace_is_two_files_that_can_each_be_read_and_the_newest_half_is_always
     assert!(numbers.len() * 1000 > limit / 4 && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1));
     let length = |path: &Path| fs::metadata(path).expect("it is there").len() as usize;
     assert!(length(&path) <= limit / 2 && length(&former) <= limit / 2);
+}
+
+#[test]
+fn large_and_small_blocks_follow_each_other_in_a_file_without_a_gap() {
+    let scratch = Scratch::new();
+    let path = scratch.0.join("a2.pcapng");
+    let (from, to) = addresses();
+    let mut trace = Trace::open(&options(&path), ME).expect("it can be written");
+    let mut sent = 0;
+    for count in [1, 300, 7, 1, 1000, 60, 2000, 1] {
+        for _ in 0..count {
+            trace.received(from, to, &bytes(sent, 1003), None);
+            sent += 1;
+        }
+        trace.hand_over();
+        trace.blocks.wait_until_written(Instant::now() + END_WAIT);
+        assert!(read(&path).iter().map(number).eq(0..sent), "what was handed over is there, in order");
+    }
 }
 
 #[test]
@@ -143,7 +161,7 @@ fn what_the_disk_does_not_keep_up_with_is_left_out_and_counted() {
     });
     let (from, to) = addresses();
     let mut trace = Trace::open(&options(&path), ME).expect("it can be written");
-    let all = crate::limits::TRACE_BLOCKS * TRACE_BLOCK / 1000 + 1000;
+    let all = crate::limits::TRACE_MEMORY / 1000 + 1000;
     for number in 0..all {
         trace.received(from, to, &bytes(number, 1000), None);
     }

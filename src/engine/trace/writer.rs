@@ -1,16 +1,27 @@
 //! The thread that writes a trace: blocks of whole records to a file, and to a new one when it is long enough.
+//!
+//! Blocks with much in them go straight to the disk (O_DIRECT). The page cache would copy them into memory that it
+//! takes for that, which costs more than all else that a trace does, and it would lose other files to do it. What
+//! goes straight must be whole sectors, so it ends with a filler. Small blocks, which show those who follow what
+//! happened a moment ago, go through the page cache, as do all when the disk falls behind or knows no other way.
 
 use super::Options;
-use crate::limits::{TRACE_BLOCK, TRACE_BLOCKS};
-use rustix::fs::{FlockOperation, flock};
+use super::block::{Block, gap};
+use crate::limits::{TRACE_BLOCK, TRACE_BLOCK_MIN, TRACE_MEMORY};
+use rustix::fs::{FlockOperation, OFlags, fcntl_getfl, fcntl_setfl, flock};
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+use wire::capture::write;
+
+/// Bytes from which on a block goes straight to the disk: its filler is a few percent of it then, or less.
+const MUCH: usize = 64 << 10;
 
 /// The blocks on their way between the process and its writer.
 pub struct Blocks {
@@ -22,23 +33,24 @@ pub struct Blocks {
 
 struct Queues {
     /// Written and empty. The one that came last goes first, for it is in the cache.
-    free: Vec<Vec<u8>>,
-    full: VecDeque<Vec<u8>>,
+    free: Vec<Block>,
+    full: VecDeque<Block>,
     writing: bool,
     ended: bool,
 }
 
 impl Blocks {
-    fn new() -> Blocks {
+    /// Blocks of so many bytes each.
+    fn new(room: usize) -> Blocks {
         // Memory that is not touched is not taken: one or two blocks are enough for a disk that keeps up.
-        let free = (0..TRACE_BLOCKS).map(|_| Vec::with_capacity(TRACE_BLOCK)).collect();
-        let full = VecDeque::with_capacity(TRACE_BLOCKS);
+        let free: Vec<_> = (0..TRACE_MEMORY / room).map(|_| Block::new(room)).collect();
+        let full = VecDeque::with_capacity(free.len());
         let queues = Mutex::new(Queues { free, full, writing: false, ended: false });
         Blocks { queues, changed: Condvar::new(), over: AtomicBool::new(false) }
     }
 
     /// An empty block, if there is one and the trace is not over.
-    pub fn take(&self) -> Option<Vec<u8>> {
+    pub fn take(&self) -> Option<Block> {
         if self.over() { None } else { self.lock().free.pop() }
     }
 
@@ -48,7 +60,7 @@ impl Blocks {
     }
 
     /// A block to be written.
-    pub fn give(&self, block: Vec<u8>) {
+    pub fn give(&self, block: Block) {
         let mut queues = self.lock();
         if block.is_empty() {
             queues.free.push(block);
@@ -77,12 +89,13 @@ impl Blocks {
         self.changed.notify_all();
     }
 
-    fn next(&self) -> Option<Vec<u8>> {
+    /// The next block to be written, and whether more wait than the process has left.
+    fn next(&self) -> Option<(Block, bool)> {
         let mut queues = self.lock();
         loop {
             if let Some(block) = queues.full.pop_front() {
                 queues.writing = true;
-                return Some(block);
+                return Some((block, queues.full.len() > queues.free.len()));
             }
             if queues.ended {
                 return None;
@@ -91,7 +104,7 @@ impl Blocks {
         }
     }
 
-    fn written(&self, mut block: Vec<u8>) {
+    fn written(&self, mut block: Block) {
         block.clear();
         let mut queues = self.lock();
         queues.free.push(block);
@@ -124,6 +137,8 @@ pub struct Writer {
     length_max: usize,
     /// A pipe or a device cannot be renamed, and has no end to be cut.
     regular: bool,
+    /// Whether the file takes what goes past the page cache.
+    direct: bool,
     /// What every file begins with.
     header: Vec<u8>,
 }
@@ -156,7 +171,15 @@ impl Writer {
             }
             Err(_) => (begin(&path).map_err(refused)?, true),
         };
-        Ok(Writer { path, file, length: 0, length_max: options.bytes_max / 2, regular, header })
+        Ok(Writer {
+            path,
+            file,
+            length: 0,
+            length_max: options.bytes_max / 2,
+            regular,
+            direct: regular,
+            header,
+        })
     }
 
     /// Starts the thread.
@@ -164,7 +187,9 @@ impl Writer {
     /// # Errors
     /// A sentence when the system has no thread left.
     pub fn start(self) -> Result<Arc<Blocks>, String> {
-        let blocks = Arc::new(Blocks::new());
+        // Files of a few blocks at least.
+        let room = (self.length_max / 4).clamp(TRACE_BLOCK_MIN, TRACE_BLOCK);
+        let blocks = Arc::new(Blocks::new(room));
         let shared = Arc::clone(&blocks);
         let thread = std::thread::Builder::new().name("trace".into()).spawn(move || self.run(&shared));
         thread.map_err(|error| format!("cannot start a thread for the trace: {error}"))?;
@@ -175,9 +200,9 @@ impl Writer {
         yield_to_others();
         let mut result = self.write_header();
         while result.is_ok()
-            && let Some(block) = blocks.next()
+            && let Some((mut block, hurry)) = blocks.next()
         {
-            result = self.write(&block);
+            result = self.write(&mut block, hurry);
             if result.is_ok() {
                 blocks.written(block);
             }
@@ -192,23 +217,73 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, block: &[u8]) -> io::Result<()> {
-        if self.regular && self.length + block.len() > self.length_max && self.length > self.header.len() {
+    fn write(&mut self, block: &mut Block, hurry: bool) -> io::Result<()> {
+        if !self.regular {
+            return self.file.write_all(block.bytes());
+        }
+        let direct = self.direct && !hurry && block.len() >= MUCH;
+        if direct {
+            block.fill();
+        }
+        let before = if direct { gap(self.length) } else { 0 };
+        if self.length + before + block.len() > self.length_max && self.length > self.header.len() {
             fs::rename(&self.path, former_path(&self.path))?;
             self.file = begin(&self.path)?;
             self.length = 0;
             self.write_header()?;
         }
-        self.file.write_all(block)?;
-        self.length += block.len();
-        Ok(())
+        if direct { self.append_directly(block.bytes()) } else { self.append(block.bytes()) }
     }
 
     fn write_header(&mut self) -> io::Result<()> {
-        self.file.write_all(&self.header)?;
-        self.length = self.header.len();
+        if self.regular {
+            let header = std::mem::take(&mut self.header);
+            let result = self.append(&header);
+            self.header = header;
+            result
+        } else {
+            self.file.write_all(&self.header)
+        }
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, self.length as u64)?;
+        self.length += bytes.len();
         Ok(())
     }
+
+    /// Past the page cache, if the file can do that. What came before is made whole sectors first.
+    fn append_directly(&mut self, sectors: &[u8]) -> io::Result<()> {
+        let gap = gap(self.length);
+        if gap > 0 {
+            let mut filler = Vec::with_capacity(gap);
+            write::filler(&mut filler, gap);
+            self.append(&filler)?;
+        }
+        let written = set_direct(&self.file, true)
+            .and_then(|()| self.file.write_all_at(sectors, self.length as u64))
+            .and_then(|()| set_direct(&self.file, false));
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                self.direct = false;
+                set_direct(&self.file, false)?;
+                self.append(sectors)
+            }
+            Err(error) => Err(error),
+            Ok(()) => {
+                self.length += sectors.len();
+                Ok(())
+            }
+        }
+    }
+}
+
+/// # Errors
+/// EINVAL where the file system does not know it.
+fn set_direct(file: &File, direct: bool) -> io::Result<()> {
+    let mut flags = fcntl_getfl(file)?;
+    flags.set(OFlags::DIRECT, direct);
+    Ok(fcntl_setfl(file, flags)?)
 }
 
 /// Waking up, this thread does not interrupt who runs: a turn that is cut in two costs more than a block that waits.

@@ -20,6 +20,8 @@ const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 pub const STATISTICS: u32 = 5;
 pub const ENHANCED_PACKET: u32 = 6;
+/// Of the types that are for local use, which others pass over. It holds nothing.
+pub const FILLER: u32 = 0x8000_5058;
 /// Type and length before the content of a block, the length again behind it.
 const FRONT: usize = 8;
 const BACK: usize = 4;

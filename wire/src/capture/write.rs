@@ -6,7 +6,7 @@
 //! Blocks are appended to a vector, whose capacity is the caller's care: nothing else here asks for memory.
 
 use super::LinkType;
-use super::pcapng::{BYTE_ORDER, ENHANCED_PACKET, INTERFACE, SECTION, STATISTICS, option};
+use super::pcapng::{BYTE_ORDER, ENHANCED_PACKET, FILLER, INTERFACE, SECTION, STATISTICS, option};
 use std::net::SocketAddrV4;
 
 /// By this an application's name begins that writes traces of a process.
@@ -19,6 +19,8 @@ pub const COMMENT_MAX: usize = 400;
 pub const PACKET_OVERHEAD: usize = 12 + 20 + 3 + 8 + 4 + (4 + COMMENT_MAX);
 /// Bytes of a block of statistics at most.
 pub const STATISTICS_MAX: usize = 12 + 12 + 2 * 12 + 4 + (4 + COMMENT_MAX);
+/// Bytes of the shortest filler.
+pub const FILLER_MIN: usize = 12;
 
 /// Which way a packet went, seen from the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +127,15 @@ pub fn statistics(file: &mut Vec<u8>, time_ns: u64, received: u64, dropped: u64,
         }
         end_of_options(file);
     });
+}
+
+/// Adds a block of `length` bytes that says nothing, so that what follows lies where it must.
+///
+/// # Panics
+/// When `length` is less than [`FILLER_MIN`] or no multiple of 4.
+pub fn filler(file: &mut Vec<u8>, length: usize) {
+    assert!(length >= FILLER_MIN && length.is_multiple_of(4));
+    block(file, FILLER, |file| file.resize(file.len() + length - FILLER_MIN, 0));
 }
 
 /// The headers that a packet of `length` bytes, them included, has on its way.
