@@ -174,11 +174,11 @@ impl<'a> Printer<'a> {
                 Ok(_) => self.summary.left_out += 1,
             }
         }
-        if let Some(truncated) = datagram.truncated
-            && in_time
-            && self.filter.wants_truncated(cut.map(|cut| cut.outline))
-        {
+        let Some(truncated) = datagram.truncated else { return };
+        if in_time && self.filter.wants_truncated(cut.map(|cut| cut.outline)) {
             self.format.truncated(to, truncated, cut);
+        } else if cut.is_some() {
+            self.summary.left_out += 1;
         }
     }
 
