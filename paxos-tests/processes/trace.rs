@@ -47,17 +47,19 @@ fn each_process_traces_what_it_sent_heard_and_refused_and_others_can_read_it() {
     cluster.client(1, &lines, &["--trace", &traced("C1")]).succeeds();
     learner.prints(1000);
     // While it runs, what happened a moment ago is there.
-    until(|| {
-        let all = read(&trace_of(&cluster, "A1"));
+    let heard_the_stranger = |name: &str| {
+        let all = read(&trace_of(&cluster, name));
         let refused = all.iter().find(|datagram| datagram.bytes == b"not for you");
         let comment = refused.ok_or("the stranger's packet is not there")?.note.comment.as_deref();
         assert_eq!(comment, Some("refused: not ours: wrong magic"));
         Ok(())
-    });
+    };
+    until(|| heard_the_stranger("A1").and_then(|()| heard_the_stranger("A3")));
     let learned = learner.terminates();
     assert_eq!(learned.stdout.iter().filter(|byte| **byte == b'\n').count(), 1000);
     ended[2].kill();
     ended.remove(2);
+    heard_the_stranger("A3").expect("what was there is there after a crash");
     ended.iter_mut().for_each(|process| drop(process.terminates()));
     for name in ["A1", "A2", "A3", "P1", "L1", "C1"] {
         let path = trace_of(&cluster, name);
