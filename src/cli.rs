@@ -97,7 +97,7 @@ struct TraceArgs {
     #[arg(long, value_name = "SIZE", default_value = "1024MiB", value_parser = conf::trace_size, requires = "trace")]
     trace_max: usize,
     /// Cuts packets in the trace after so many bytes, IP and UDP headers included; those of up to 256 bytes stay whole. 0
-    /// keeps all whole, which takes a fast disk: at full speed half of the throughput is lost.
+    /// keeps all whole, which takes a fast disk: at full speed a third of the throughput is lost.
     #[arg(long, value_name = "BYTES", default_value_t = TRACE_SNAP, value_parser = trace_snap, requires = "trace")]
     trace_snap: usize,
 }

@@ -47,7 +47,10 @@ impl Live {
     /// A sentence.
     pub fn open(conf: &Path, ended: Arc<AtomicBool>) -> Result<Live, String> {
         let named = |what: String| format!("{}: {what}", conf.display());
-        let text = fs::read_to_string(conf).map_err(|error| named(error.to_string()))?;
+        let text = fs::read_to_string(conf).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => named("not a configuration: it is not text".into()),
+            _ => named(error.to_string()),
+        })?;
         let (groups, interface) = read(&text).map_err(named)?;
         let open = |group: SocketAddrV4| match join(group, &interface) {
             Ok(socket) => Ok((socket, group)),
