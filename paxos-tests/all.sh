@@ -179,6 +179,7 @@ checked run_rolling_restart.sh 20000 4
 scenario run_lines.sh
 checked run_deaf_tail.sh 1000
 checked run_full_disk.sh
+checked run_trace.sh 10000
 scenario run_dissector.sh 1000
 scenario run_flow.sh 10
 for loss in 10 30 50; do

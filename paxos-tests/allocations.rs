@@ -7,6 +7,7 @@ mod driven;
 
 use driven::{Cluster, Gauge, Node};
 use paxos::engine::batch::{Receiver, Run, Sender};
+use paxos::engine::trace::{Options, Trace};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -122,4 +123,29 @@ fn reading_and_sending_packets_allocates_nothing() {
     exchange();
     let ((sent, received), allocations) = counted(exchange);
     assert_eq!((sent, received, allocations), (40, 40, 0));
+}
+
+#[test]
+fn tracing_packets_allocates_nothing() {
+    let path = std::env::temp_dir().join(format!("paxos-allocations-{}.pcapng", std::process::id()));
+    let me = wire::Sender { role: wire::Role::Acceptor, id: 1, incarnation: 1 };
+    let options = Options { path: path.clone(), bytes_max: 64 << 20, snap: 0 };
+    let mut trace = Trace::open(&options, me).expect("the temporary directory can be written");
+    let address = "127.0.0.1:5000".parse().expect("an address");
+    let (packets, allocations) = counted(|| {
+        for _ in 0..10_000 {
+            trace.clock();
+            trace.received(address, address, &[7; 1000], None);
+            trace.received(address, address, &[7; 10], Some(&"a reason"));
+            trace.sent(address, address, [[7; 1000]; 2].iter(), None);
+            trace.turn();
+        }
+        let counts = trace.counts();
+        counts.traced + counts.left_out
+    });
+    assert_eq!((packets, allocations), (40_000, 0));
+    drop(trace);
+    for path in [path.clone(), path.with_extension("pcapng.1")] {
+        let _ = std::fs::remove_file(path); // the second one may not be there
+    }
 }

@@ -25,3 +25,5 @@ mod order;
 mod sentences;
 #[path = "processes/strangers.rs"]
 mod strangers;
+#[path = "processes/trace.rs"]
+mod trace;

@@ -40,7 +40,7 @@ use std::time::Duration;
 
 pub use diagnostics::Diagnostics;
 use key::{Key, Written};
-pub use value::{duration_text, heartbeat, rate, reserve, size_text, suspect};
+pub use value::{duration_text, heartbeat, rate, reserve, size_text, suspect, trace_size};
 
 pub use crate::limits::ACCEPTORS_MAX;
 
@@ -70,6 +70,9 @@ pub const BUFFER_DEFAULT: usize = 4 * 1024 * 1024;
 
 /// What a machine has at most, and a volatile acceptor keeps.
 const RESERVE: RangeInclusive<usize> = 0..=crate::limits::STORE_MAX;
+
+/// The lower bound has room for four blocks in each of two files.
+const TRACE_SIZE: RangeInclusive<usize> = 8 * crate::limits::TRACE_BLOCK_MIN..=1 << 40;
 
 /// A configuration in which everything is valid.
 ///

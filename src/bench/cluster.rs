@@ -24,6 +24,7 @@ pub struct Cluster {
     members: Vec<Member>,
     directory: Temporary,
     data: Option<Temporary>,
+    trace: Option<(PathBuf, usize)>,
     lan: Option<Rc<Lan>>,
     /// In the order of [`Role::ALL`].
     groups: [SocketAddrV4; 4],
@@ -54,6 +55,8 @@ pub struct Counts {
     pub sent_again: [u64; 4],
     /// Processes that had to do without sending, or without receiving, runs of packets as one.
     pub slow_paths: u64,
+    /// Packets in traces, and those that traces lack because the disk did not keep up.
+    pub traced: [u64; 2],
 }
 
 impl Cluster {
@@ -69,7 +72,12 @@ impl Cluster {
         let written = fs::write(&conf, text(setting, groups));
         written.map_err(|error| format!("{}: {error}", conf.display()))?;
         let lan = setting.lan.clone();
-        let mut cluster = Cluster { members: Vec::new(), directory, data, lan, groups };
+        let trace = setting.trace.clone();
+        if let Some((directory, _)) = &trace {
+            let made = fs::create_dir_all(directory);
+            made.map_err(|error| format!("--trace {}: {error}", directory.display()))?;
+        }
+        let mut cluster = Cluster { members: Vec::new(), directory, data, trace, lan, groups };
         let mut pipes = Pipes::default();
         for (role, id) in setting.members() {
             if role != Role::Acceptor {
@@ -110,6 +118,13 @@ impl Cluster {
         let data = self.data.as_ref().map(|data| data.path().join(format!("acceptor-{id}")));
         if let Some(data) = data.as_ref().filter(|_| role == Role::Acceptor) {
             arguments.extend([OsStr::new("--data"), data.as_ref()]);
+        }
+        let trace = self
+            .trace
+            .as_ref()
+            .map(|(directory, snap)| (directory.join(format!("{role}-{id}.pcapng")), snap.to_string()));
+        if let Some((file, snap)) = &trace {
+            arguments.extend(["--trace".as_ref(), file.as_os_str(), "--trace-snap".as_ref(), snap.as_ref()]);
         }
         let stdin = if role == Role::Client { Stdio::piped() } else { Stdio::null() };
         let stdout = if role == Role::Learner { Stdio::piped() } else { Stdio::null() };
@@ -189,6 +204,8 @@ impl Counts {
         self.packets_unsent += number("packets_unsent")?;
         self.packets_refused += number("packets_refused")?;
         self.receive_drops += number("receive_drops")?;
+        self.traced[0] += number("packets_traced")?;
+        self.traced[1] += number("trace_left_out")?;
         self.sent_again[role as usize - 1] += number("sent_again")?;
         self.slow_paths += u64::from(word("gso") != Some("true") || word("gro") != Some("true"));
         Ok(())
@@ -255,7 +272,7 @@ mod tests {
     fn the_counts_of_processes_are_added() {
         let mut counts = Counts::default();
         let line = "{\"role\":\"learner\",\"id\":2,\"packets_sent\":7,\"packets_unsent\":1,\"packets_refused\":0,\
-                    \"receive_drops\":3,\"sent_again\":4,\"gso\":true,\"gro\":false}\n";
+                    \"receive_drops\":3,\"sent_again\":4,\"packets_traced\":0,\"trace_left_out\":0,\"gso\":true,\"gro\":false}\n";
         counts
             .add(Role::Learner, line)
             .and_then(|()| counts.add(Role::Client, line))

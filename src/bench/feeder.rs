@@ -1,12 +1,11 @@
 //! A thread that writes a client's values to its stdin.
 
 use super::lines::Lines;
+use super::pace;
 use super::times::Times;
 use crate::engine::clock::Clock;
 use crate::protocol::Nanos;
-use rustix::thread::set_current_timer_slack;
 use std::io::Write;
-use std::num::NonZeroU64;
 use std::process::ChildStdin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -105,8 +104,7 @@ struct Feed {
 
 impl Feed {
     fn run(mut self, start: &Receiver<()>, told: &AtomicU64) {
-        // The kernel may let a sleep last 50 µs longer than asked for, which would count as latency.
-        let _ = set_current_timer_slack(NonZeroU64::new(1));
+        pace::be_punctual();
         // Whoever cannot write has a client that died, which is found out elsewhere.
         if self.write(1).is_none() || start.recv().is_err() {
             return;
@@ -142,7 +140,7 @@ impl Feed {
             let (now, due) = (self.clock.now(), |number| self.times.due(self.client, number, rate));
             let next = due(first).max(earliest);
             if next > now {
-                std::thread::sleep(Duration::from_nanos(next - now));
+                pace::wait(Duration::from_nanos(next - now));
                 continue;
             }
             earliest = now + PAUSE;

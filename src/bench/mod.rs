@@ -8,7 +8,7 @@
 //! [`run`]: values, at full speed or at a rate; or [`failover`]: the leader is killed again and again; or [`catch_up`]:
 //! a learner begins anew, far behind; or [`link`]: values, over links that are shaped, on a [`lan`]. [`session`] makes
 //! several runs of several kinds and tells of them, as a [`table`], as [`json`], as a [`plot`]. [`raw`] is what
-//! the machine could do without a protocol. Values are made by [`lines`], written by [`feeder`], read by [`reader`],
+//! the machine could do without a protocol. Values are made by [`lines`], written by [`feeder`] on time ([`pace`]), read by [`reader`],
 //! checked by [`check`].
 
 pub mod catch_up;
@@ -26,6 +26,7 @@ pub mod lines;
 pub mod link;
 pub mod measure;
 pub mod namespace;
+pub mod pace;
 pub mod plot;
 pub mod procfs;
 pub mod raw;

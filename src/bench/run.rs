@@ -74,7 +74,7 @@ fn measures(setting: &Setting, (from, to): (&Sample, &Sample), whole: &Whole) ->
     let cpu = |role: usize| (to.cpu_ns[role] - from.cpu_ns[role]) as f64 / 1e3 / values;
     let again = |role: Role| counts.sent_again[role as usize - 1] as f64;
     let per_value = |count: u64| count as f64 / whole.values as f64;
-    vec![
+    let mut measures = vec![
         Measure::new("values_per_s", "values/s", per_s),
         Measure::new("value_mbit_per_s", "values, Mbit/s", per_s * setting.size as f64 * 8.0 / 1e6),
         Measure::new("latency_p50_us", "latency p50, µs", latency.quantile_us(0.5)),
@@ -103,5 +103,11 @@ fn measures(setting: &Setting, (from, to): (&Sample, &Sample), whole: &Whole) ->
         Measure::new("catch_up_requests", "catch-up requests of learners", again(Role::Learner)),
         Measure::new("slow_paths", "processes without GSO or GRO", counts.slow_paths as f64),
         Measure::new("values", "values in all", whole.values as f64),
-    ]
+    ];
+    if setting.trace.is_some() {
+        let [traced, left_out] = counts.traced.map(|packets| packets as f64);
+        measures.push(Measure::new("packets_traced", "packets traced", traced));
+        measures.push(Measure::new("trace_left_out", "… that the disk did not keep up with", left_out));
+    }
+    measures
 }

@@ -224,7 +224,7 @@ fn about(setting: &Setting) -> String {
     };
     let loss = match setting.loss {
         0.0 => String::new(),
-        loss => format!(", {} % of multicast lost", number(loss)),
+        loss => format!(", {} % of datagrams lost", number(loss)),
     };
     format!("{}{loss}; {amount} a run", shape(setting))
 }

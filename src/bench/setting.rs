@@ -25,6 +25,8 @@ pub struct Setting {
     pub data: Option<PathBuf>,
     /// Bytes of memory that each acceptor takes before it begins.
     pub reserve: usize,
+    /// Where processes trace their packets, and how many bytes of each; none: nowhere.
+    pub trace: Option<(PathBuf, usize)>,
     /// Percent of the datagrams that are dropped.
     pub loss: f64,
     /// Hosts for the processes; none: they are all on this one's loopback interface.
@@ -58,6 +60,7 @@ impl Setting {
             suspect: crate::conf::SUSPECT_DEFAULT,
             data: None,
             reserve: 0,
+            trace: None,
             loss: 0.0,
             lan: None,
             rate: None,

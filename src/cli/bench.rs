@@ -78,6 +78,12 @@ struct ShapeArgs {
     /// for the system's memory.
     #[arg(long, value_name = "SIZE", default_value = "0", value_parser = conf::reserve)]
     reserve: usize,
+    /// Each process traces its packets to a file in this directory, as `--trace` of the roles; to see what that costs.
+    #[arg(long, value_name = "DIR")]
+    trace: Option<PathBuf>,
+    /// As `--trace-snap` of the roles.
+    #[arg(long, value_name = "BYTES", default_value_t = super::TRACE_SNAP, value_parser = super::trace_snap, requires = "trace")]
+    trace_snap: usize,
     /// Prints a JSON object a line, one for each run and a summary for each kind of run, in place of a table; the names
     /// end with their units.
     #[arg(long)]
@@ -227,6 +233,7 @@ impl ShapeArgs {
             suspect: conf::SUSPECT_DEFAULT,
             data: self.data.clone(),
             reserve: self.reserve,
+            trace: self.trace.clone().map(|directory| (directory, self.trace_snap)),
             loss: 0.0,
             lan: None,
             rate: None,

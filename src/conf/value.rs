@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{BUFFER, HEARTBEAT, Interface, MTU, RATE, RESERVE, SUSPECT, TTL};
+use super::{BUFFER, HEARTBEAT, Interface, MTU, RATE, RESERVE, SUSPECT, TRACE_SIZE, TTL};
 
 /// Characters of a word that a message repeats.
 const EXCERPT_MAX: usize = 40;
@@ -130,6 +130,14 @@ pub(super) fn buffer(word: &str) -> Result<usize, String> {
 /// What is wrong with the word; what to write.
 pub fn reserve(word: &str) -> Result<usize, String> {
     size(word, RESERVE, "0 to 65536MiB")
+}
+
+/// The most bytes of a trace, both of its files together.
+///
+/// # Errors
+/// What is wrong with the word; what to write.
+pub fn trace_size(word: &str) -> Result<usize, String> {
+    size(word, TRACE_SIZE, "1MiB to 1048576MiB")
 }
 
 /// A size within bounds, which `from_to` names.

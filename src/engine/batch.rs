@@ -103,6 +103,9 @@ pub struct Sent {
     pub refused: u64,
 }
 
+/// Hears of every message what became of it.
+pub type Told<'t> = &'t mut dyn FnMut(&Run<'_>, Option<&io::Error>);
+
 /// Sends runs, in the best mode the kernel takes.
 pub struct Sender {
     mode: Mode,
@@ -346,6 +349,16 @@ impl Sender {
     ///
     /// Never fails: see `Sent::refused`. Panics when a run that is not empty has packets of no length.
     pub fn send<'a>(&mut self, socket: &UdpSocket, runs: impl Iterator<Item = Run<'a>>) -> Sent {
+        self.send_and_tell(socket, runs, &mut |_, _| {})
+    }
+
+    /// The same, and tells `told` of every message what became of it: the kernel took it, or why it did not.
+    pub fn send_and_tell<'a>(
+        &mut self,
+        socket: &UdpSocket,
+        runs: impl Iterator<Item = Run<'a>>,
+        told: Told<'_>,
+    ) -> Sent {
         self.patient = true;
         let mut sent = Sent::default();
         let mut messages = [Run::NOTHING; MESSAGES];
@@ -359,12 +372,12 @@ impl Sender {
                 count += 1;
                 rest = tail;
                 if count == MESSAGES {
-                    self.flush(socket, &messages, &mut sent);
+                    self.flush(socket, &messages, &mut sent, told);
                     count = 0;
                 }
             }
         }
-        self.flush(socket, &messages[..count], &mut sent);
+        self.flush(socket, &messages[..count], &mut sent, told);
         sent
     }
 
@@ -376,7 +389,7 @@ impl Sender {
         }
     }
 
-    fn flush(&mut self, socket: &UdpSocket, messages: &[Run], sent: &mut Sent) {
+    fn flush(&mut self, socket: &UdpSocket, messages: &[Run], sent: &mut Sent, told: Told<'_>) {
         let mut next = 0;
         // The message that has been waited for.
         let mut waited = usize::MAX;
@@ -385,7 +398,10 @@ impl Sender {
             sent.system_calls += 1;
             let error = match self.sendmmsg(socket, &messages[next..]) {
                 Ok(taken) => {
-                    messages[next..][..taken].iter().for_each(|message| sent.count(message));
+                    messages[next..][..taken].iter().for_each(|message| {
+                        sent.count(message);
+                        told(message, None);
+                    });
                     next += taken;
                     continue;
                 }
@@ -405,7 +421,7 @@ impl Sender {
                 Some(code) if message.packets() > 1 && may_mean_no_segmentation(code) => {
                     // Many things are EINVAL. If its packets go one by one, it was the run that was refused.
                     let before = sent.packets;
-                    self.send_plain(socket, message, sent);
+                    self.send_plain(socket, message, sent, told);
                     next += 1;
                     if sent.packets > before {
                         self.give_up_segmentation(message, &error);
@@ -414,12 +430,13 @@ impl Sender {
                 }
                 _ => {
                     self.lose(message, &error, sent);
+                    told(message, Some(&error));
                     next += 1;
                 }
             }
         }
         // Nothing, unless the mode has fallen, now or before.
-        messages[next..].iter().for_each(|message| self.send_plain(socket, message, sent));
+        messages[next..].iter().for_each(|message| self.send_plain(socket, message, sent, told));
     }
 
     /// Hands messages to the kernel; returns how many it took, at least one, or why it did not take the
@@ -454,7 +471,7 @@ impl Sender {
     }
 
     /// A system call for each packet of a message.
-    fn send_plain(&mut self, socket: &UdpSocket, message: &Run, sent: &mut Sent) {
+    fn send_plain(&mut self, socket: &UdpSocket, message: &Run, sent: &mut Sent, told: Told<'_>) {
         for bytes in message.bytes.chunks(message.segment) {
             let packet = Run { bytes, ..*message };
             let mut waited = false;
@@ -462,6 +479,7 @@ impl Sender {
                 sent.system_calls += 1;
                 let Err(error) = socket.send_to(bytes, message.to) else {
                     sent.count(&packet);
+                    told(&packet, None);
                     break;
                 };
                 match error.raw_os_error() {
@@ -469,6 +487,7 @@ impl Sender {
                     Some(libc::EAGAIN) if !waited && self.wait_for_room(socket, sent) => waited = true,
                     _ => {
                         self.lose(&packet, &error, sent);
+                        told(&packet, Some(&error));
                         break;
                     }
                 }
@@ -513,6 +532,11 @@ impl Sender {
 impl Run<'_> {
     const NOTHING: Run<'static> =
         Run { to: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0), bytes: &[], segment: 1 };
+
+    /// Its packets, one by one.
+    pub fn each(&self) -> impl Iterator<Item = &[u8]> {
+        self.bytes.chunks(self.segment.max(1))
+    }
 
     /// How many packets it has.
     fn packets(&self) -> u64 {

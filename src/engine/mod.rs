@@ -15,4 +15,5 @@ pub mod sockets;
 pub mod spare;
 pub mod stats;
 pub mod storage;
+pub mod trace;
 mod uncached;

@@ -10,6 +10,7 @@ use super::clock::{self, Clock};
 use super::files::Files;
 use super::sockets::{self, Via};
 use super::stats::Stats;
+use super::trace::{self, Trace};
 use crate::conf::{Conf, Interface};
 use crate::journal::{Frame, Journal};
 use crate::limits::{LAN_SPACE, TURN_ENOUGH};
@@ -138,6 +139,9 @@ pub struct Reactor {
     talk: Talk,
     last_refusal: Option<(Refusal, SocketAddrV4)>,
     print_packets: bool,
+    /// The addresses of `sockets`: where what comes in was sent to.
+    addresses: Vec<SocketAddrV4>,
+    trace: Option<Trace>,
 }
 
 /// A client talks to a person about values; how it talks to the network is for who asks.
@@ -185,10 +189,11 @@ impl Reactor {
     ) -> Result<(Reactor, Setup), String> {
         let via = via(conf)?;
         let groups = [conf.clients, conf.proposers, conf.acceptors, conf.learners];
-        let mut sockets = Vec::new();
+        let (mut sockets, mut addresses) = (Vec::new(), Vec::new());
         for group in listens_to(role) {
             let address = groups[*group as usize - 1];
             sockets.push(sockets::group(address, &via, conf.buffer).map_err(|error| error.to_string())?);
+            addresses.push(address);
         }
         let own = sockets::unicast(&via, conf.ttl, conf.buffer).map_err(|error| error.to_string())?;
         let address = match own.local_addr() {
@@ -197,6 +202,7 @@ impl Reactor {
         };
         let sender = Sender::new(&own);
         sockets.push(own);
+        addresses.push(address);
         let cluster = cluster(conf);
         let layout = Layout { packet: usize::from(conf.mtu) - 28, cluster };
         let me = Identity { role, id, incarnation: clock::incarnation() };
@@ -260,6 +266,8 @@ impl Reactor {
             talk: Talk::default(),
             last_refusal: None,
             print_packets: log::log_enabled!(log::Level::Debug),
+            addresses,
+            trace: None,
         };
         Ok((reactor, setup))
     }
@@ -271,6 +279,15 @@ impl Reactor {
     pub fn print_to_stdout(&mut self) -> io::Result<()> {
         // Not `Stdout`, which would copy everything once more and look for newlines.
         self.output = Some(File::from(io::stdout().as_fd().try_clone_to_owned()?));
+        Ok(())
+    }
+
+    /// Every packet in and out goes to a file as well.
+    ///
+    /// # Errors
+    /// A sentence when the file cannot be made.
+    pub fn trace(&mut self, options: &trace::Options) -> Result<(), String> {
+        self.trace = Some(Trace::open(options, self.me)?);
         Ok(())
     }
 
@@ -286,7 +303,10 @@ impl Reactor {
 
     /// What was counted so far. Asks the kernel about each socket, so not for the packet path.
     pub fn stats(&self) -> Stats {
+        let trace::Counts { traced, left_out } = self.trace.as_ref().map(Trace::counts).unwrap_or_default();
         Stats {
+            traced,
+            trace_left_out: left_out,
             unsent: self.stats.unsent + self.outbox.overflowed,
             drops: self.sockets.iter().fold(0, |sum, socket| sum.wrapping_add(sockets::queue(socket).drops)),
             repeats: self.outbox.repeats,
@@ -309,7 +329,8 @@ impl Reactor {
             let now = self.clock.now();
             let timer = self.wheel.next();
             let look = self.attention.iter().filter_map(Attention::look).min();
-            let until = [timer, wake, look].into_iter().flatten().min();
+            let traced = self.trace.as_mut().and_then(Trace::turn).map(|after| now + after);
+            let until = [timer, wake, look, traced].into_iter().flatten().min();
             let timeout = until.map(|until| Duration::from_nanos(until.saturating_sub(now)));
             events.clear();
             self.poller.wait(&mut events, timeout)?;
@@ -397,11 +418,17 @@ impl Reactor {
     fn read_once<R: Process>(&mut self, key: usize, now: Nanos, role: &mut R) -> io::Result<usize> {
         self.stats.receive_calls += 1;
         let count = self.receiver.read(&self.sockets[key])?;
+        if let Some(trace) = &mut self.trace {
+            trace.clock();
+        }
         if let Some(drops) = self.receiver.kernel_drops()
             && drops != self.drops[key]
         {
             self.drops[key] = drops;
             self.stats.drops = self.drops.iter().fold(0, |sum, drops| sum.wrapping_add(*drops));
+            if let Some(trace) = &mut self.trace {
+                trace.dropped(self.stats.drops.into(), self.addresses[key]);
+            }
             self.tell_space(role);
         }
         for datagram in self.receiver.datagrams() {
@@ -415,6 +442,10 @@ impl Reactor {
                 } else {
                     Packet::parse(bytes)
                 };
+                if let Some(trace) = &mut self.trace {
+                    let refused = parsed.as_ref().err().map(|refusal| refusal as &dyn fmt::Display);
+                    trace.received(datagram.from, self.addresses[key], bytes, refused);
+                }
                 match parsed {
                     Ok(packet) => {
                         if self.print_packets {
@@ -468,6 +499,7 @@ impl Reactor {
         let (groups, sender, stats, journal) =
             (&self.groups, &mut self.sender, &mut self.stats, &mut self.journal);
         let own = self.sockets.last().expect("a role has a socket of its own");
+        let (trace, address) = (&mut self.trace, self.addresses[self.addresses.len() - 1]);
         let persist = |frame: &mut Frame| {
             let journal = journal.as_mut().expect("a durable outbox comes with a journal");
             journal.commit(frame).map_err(|error| {
@@ -483,7 +515,17 @@ impl Reactor {
                 };
                 Run { to, bytes, segment }
             });
-            let sent = sender.send(own, runs);
+            let sent = match trace {
+                None => sender.send(own, runs),
+                Some(trace) => {
+                    // Before the packets leave, so that in nobody's trace they come first.
+                    trace.clock();
+                    sender.send_and_tell(own, runs, &mut |run, error| {
+                        let lost = error.map(|error| error as &dyn fmt::Display);
+                        trace.sent(address, run.to, run.each(), lost);
+                    })
+                }
+            };
             stats.sent += sent.packets;
             stats.send_calls += sent.system_calls;
             stats.unsent += sent.refused;

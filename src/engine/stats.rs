@@ -27,6 +27,9 @@ pub struct Stats {
     pub refused: [u64; Refusal::COUNT],
     /// Proposer: instances sent again, repairs included. Client: entries sent again. Learner: catch-up requests.
     pub repeats: u64,
+    /// Packets that a trace has, and those that it lacks because its disk did not keep up.
+    pub traced: u64,
+    pub trace_left_out: u64,
     /// Runs of packets leave as one (UDP_SEGMENT).
     pub gso: bool,
     /// Runs of packets are read as one (UDP_GRO), on every socket.
@@ -57,14 +60,26 @@ struct Told<'a> {
 impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Stats {
-            turns, received, receive_calls, sent, send_calls, unsent, drops, repeats, gso, gro, ..
+            turns,
+            received,
+            receive_calls,
+            sent,
+            send_calls,
+            unsent,
+            drops,
+            repeats,
+            traced,
+            trace_left_out,
+            gso,
+            gro,
+            ..
         } = self.stats;
         write!(
             f,
             "{{\"role\":\"{}\",\"id\":{},\"turns\":{turns},\"packets_received\":{received},\
              \"receive_calls\":{receive_calls},\"packets_sent\":{sent},\"send_calls\":{send_calls},\
              \"packets_unsent\":{unsent},\"receive_drops\":{drops},\"packets_refused\":{},\
-             \"sent_again\":{repeats},\"gso\":{gso},\"gro\":{gro}}}",
+             \"sent_again\":{repeats},\"packets_traced\":{traced},\"trace_left_out\":{trace_left_out},\"gso\":{gso},\"gro\":{gro}}}",
             self.me.role,
             self.me.id,
             self.stats.refusals(),
@@ -86,7 +101,7 @@ mod tests {
             Told { stats: &stats, me }.to_string(),
             "{\"role\":\"learner\",\"id\":2,\"turns\":3,\"packets_received\":20,\"receive_calls\":0,\
              \"packets_sent\":7,\"send_calls\":0,\"packets_unsent\":0,\"receive_drops\":1,\
-             \"packets_refused\":9,\"sent_again\":0,\"gso\":true,\"gro\":false}"
+             \"packets_refused\":9,\"sent_again\":0,\"packets_traced\":0,\"trace_left_out\":0,\"gso\":true,\"gro\":false}"
         );
     }
 }

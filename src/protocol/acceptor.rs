@@ -94,6 +94,8 @@ pub struct Acceptor {
     unvoted: u64,
     /// Instances that the leader had under way when it sent the latest.
     queue: u64,
+    /// Where the leader of the promised ballot is.
+    leader: Option<SocketAddrV4>,
     voted: Nanos,
     vote_timer_set: bool,
     /// A refusal is owed: to whom, for which ballot.
@@ -148,6 +150,7 @@ impl Acceptor {
             space: 0,
             drops: 0,
             vote_due: false,
+            leader: None,
             unvoted: 0,
             queue: 0,
             voted: 0,
@@ -359,14 +362,15 @@ impl Acceptor {
             self.fenced = false;
             self.votes.clear();
             self.watermark = 0;
-            (self.heard_until, self.read_until) = (0, 0);
+            (self.heard_until, self.read_until, self.leader) = (0, 0, None);
             self.vote_due = true;
         }
     }
 
     /// A packet came from who leads `ballot`, perhaps overtaken by later ones.
-    fn heard(&mut self, ballot: Ballot, packet: &Packet<'_>) {
+    fn heard(&mut self, ballot: Ballot, from: SocketAddrV4, packet: &Packet<'_>) {
         if ballot == self.promised {
+            self.leader = Some(from);
             self.heard_until = self.heard_until.max(packet.header.sequence() + 1);
         }
     }
@@ -483,11 +487,25 @@ impl Acceptor {
         }
     }
 
+    /// Who has to hear a vote. While the leader has many instances under way, and none is missing, it alone: learners and
+    /// followers hear what is decided with its next proposals, and neither wake for votes nor give them a part of their
+    /// links.
+    fn votes_go_to(&self) -> To {
+        match self.leader {
+            Some(leader) if self.many_under_way() && !self.vote_due => To::Peer(leader),
+            _ => To::Group(Role::Learner),
+        }
+    }
+
+    fn many_under_way(&self) -> bool {
+        self.queue >= QUEUE_LONG && self.votes.ranges().len() == 1
+    }
+
     /// Whether the vote on what came last can wait for more. Timers see to it that it does not for long.
     fn gathers(&mut self, now: Nanos, out: &mut Outbox) -> bool {
         let until = self.voted + GATHER;
-        let goes_on = self.queue >= QUEUE_LONG && self.unvoted < share(self.space) / 2;
-        let gathers = goes_on && self.votes.ranges().len() == 1 && now < until;
+        let goes_on = self.many_under_way() && self.unvoted < share(self.space) / 2;
+        let gathers = goes_on && now < until;
         if gathers && !core::mem::replace(&mut self.vote_timer_set, true) {
             out.arm(VOTE, until);
         }
@@ -510,12 +528,7 @@ impl Acceptor {
             },
         };
         let votes = self.votes.records();
-        out.send_flagged(
-            To::Group(Role::Learner),
-            self.fence_flag(),
-            &body,
-            &[lives.as_bytes(), votes.as_bytes()],
-        );
+        out.send_flagged(self.votes_go_to(), self.fence_flag(), &body, &[lives.as_bytes(), votes.as_bytes()]);
         (self.vote_due, self.unvoted, self.voted) = (false, 0, now);
     }
 
@@ -719,14 +732,14 @@ impl Process for Acceptor {
             Body::Phase2a(body, batch) => {
                 let ballot = body.ballot(packet.sender);
                 self.accept(from, ballot, body, batch, out);
-                self.heard(ballot, packet);
+                self.heard(ballot, from, packet);
             }
             Body::Watermark(body) => {
                 if body.ballot.get() < self.promised {
                     self.nack_due = Some((from, body.ballot.get()));
                 }
                 self.learn(body.ballot.get(), body.decided_until.get());
-                self.heard(body.ballot.get(), packet);
+                self.heard(body.ballot.get(), from, packet);
                 if body.ballot.get() == self.promised && packet.has(flags::ASK) {
                     self.vote_due = true;
                 }

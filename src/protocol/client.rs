@@ -6,7 +6,7 @@
 use super::flow::cost;
 use super::identity::Identity;
 use super::outbox::{Outbox, Stop, To};
-use super::rto::Rto;
+use super::rto::{LATER, PROBE, Rto, UNLUCKY};
 use super::{Nanos, Process, Setup};
 use crate::limits::{CLIENT_WINDOW, MS, NAGLE_INSTANCES};
 use core::net::SocketAddrV4;
@@ -25,8 +25,6 @@ const SETTLE_TIME: Nanos = 10 * MS;
 const FIRST_CREDIT: u64 = 2;
 /// After so many timeouts in vain the leader is no longer addressed directly.
 const DIRECT_FAILURES: u32 = 3;
-/// Entries sent again when a timeout passes in vain.
-const RESEND: usize = 16;
 
 /// One entry, kept until it is decided.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,7 +33,9 @@ struct Slot {
     /// Values that end in it.
     values: u64,
     sent: Nanos,
-    sends: u32,
+    sends: u16,
+    /// The sequence number of the packet in which it was sent last.
+    sequence: u64,
 }
 
 /// What a person wants to know of a client.
@@ -102,7 +102,7 @@ impl Client {
             settled: false,
             ended: false,
             progress: Progress::default(),
-            rto: Rto::new(4 * MS, 100 * MS),
+            rto: Rto::new(2 * MS, 100 * MS),
             moved: false,
             timer_set: false,
             setup,
@@ -272,7 +272,7 @@ impl Client {
         let at = self.slot(number);
         let slot = &mut self.slots[at];
         out.repeats += u64::from(slot.sends > 0);
-        (slot.sent, slot.sends) = (now, slot.sends + 1);
+        (slot.sent, slot.sends, slot.sequence) = (now, slot.sends.saturating_add(1), out.sequence());
         let piece = &self.bytes[at * self.room..][..slot.length];
         let to = match self.direct {
             Some(leader) if self.direct_failures < DIRECT_FAILURES => To::Peer(leader),
@@ -300,13 +300,18 @@ impl Client {
         }
     }
 
-    /// Sends again what the leader must have missed: it has a later entry, but not this one.
+    /// Sends again at once what was lost on the way to the leader: it has not come, though packets that left later were
+    /// heard. Like the leader's own packets it is told by their order, not by the time that has passed.
     fn send_missed(&mut self, now: Nanos, out: &mut Outbox) {
-        let top = self.ack.top().min(self.sent_until);
         let first = self.decided_until.max(self.ack.received_until.get());
-        for number in first..top {
+        for number in first..self.sent_until {
             let slot = &self.slots[self.slot(number)];
-            if !self.ack.has(number) && now.saturating_sub(slot.sent) > self.rto.round_trip() * 3 / 2 {
+            let lost = slot.sequence + LATER < self.ack.heard_until();
+            if !lost && slot.sends == 1 {
+                break; // all that comes after it was sent later
+            }
+            let waited = now.saturating_sub(slot.sent) > self.rto.round_trip();
+            if lost && !self.ack.has(number) && (slot.sends < UNLUCKY || waited) {
                 self.send(now, number, out);
             }
         }
@@ -349,16 +354,15 @@ impl Process for Client {
                 }
                 self.rto.expired();
                 self.direct_failures += u32::from(self.direct.take().is_some());
-                let mut unreceived: heapless::Vec<u64, RESEND> = heapless::Vec::new();
                 let waiting = (self.decided_until..self.sent_until).filter(|number| !self.ack.has(*number));
-                unreceived.extend(waiting.take(RESEND));
-                if unreceived.is_empty() && self.sent_until > self.decided_until {
+                let mut probe: heapless::Vec<u64, PROBE> = waiting.take(PROBE).collect();
+                if probe.is_empty() && self.sent_until > self.decided_until {
                     // All has come, but we do not hear that it is decided: ask, by sending the first one
                     // again.
-                    let _ = unreceived.push(self.decided_until);
+                    let _ = probe.push(self.decided_until);
                 }
-                for number in unreceived {
-                    self.send(now, number, out);
+                for number in probe.iter().cycle().take(PROBE) {
+                    self.send(now, *number, out);
                 }
             }
         }

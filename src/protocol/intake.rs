@@ -6,7 +6,7 @@ use super::outbox::{Outbox, To};
 use super::sessions::Sessions;
 use crate::limits::{INTAKE_MAX, REORDER_POOL, SESSIONS};
 use core::net::SocketAddrV4;
-use wire::{Ack, AckRecord, BEYOND_BITS, Ballot, HEADER_LEN, Role, Status, flags};
+use wire::{Ack, AckRecord, BEYOND_BITS, Ballot, HEADER_LEN, Role, Status, flags, sequence_field};
 use zerocopy::{FromZeros, IntoBytes};
 
 /// What a client may always have on the way, in packets.
@@ -22,6 +22,8 @@ struct Guest {
     /// Entries below are in the log.
     logged: u64,
     heard: Nanos,
+    /// One past the sequence number of the latest packet that came from it.
+    heard_until: u64,
     /// Where it sends from.
     at: SocketAddrV4,
     /// Until then its acks go to all clients: an entry came again, so perhaps what goes to it alone is lost.
@@ -89,11 +91,11 @@ impl Intake {
         self.turned_away.clear();
     }
 
-    /// An entry came, from this address. `log` appends it to the log, or says that the log is full.
+    /// An entry came, from this address, in the packet of this sequence number. `log` appends it to the log, or says that the log is full.
     pub fn submit(
         &mut self,
         now: Nanos,
-        from: SocketAddrV4,
+        (from, sequence): (SocketAddrV4, u64),
         entry: Submitted<'_>,
         sessions: &Sessions,
         mut log: impl FnMut(Submitted<'_>) -> bool,
@@ -112,6 +114,7 @@ impl Intake {
         let place = (entry.number % BEYOND_BITS as u64) as usize;
         let guest = &mut self.guests[at];
         (guest.heard, guest.at) = (now, from);
+        guest.heard_until = guest.heard_until.max(sequence + 1);
         if entry.number < guest.logged || guest.waiting[place] != NONE {
             guest.shared_until = now + ACTIVE;
         }
@@ -254,6 +257,7 @@ impl Intake {
                 self.release(at);
                 let guest = &mut self.guests[at];
                 (guest.incarnation, guest.logged, guest.credit) = (incarnation, decided, 0);
+                guest.heard_until = 0;
             }
             return (self.guests[at].incarnation == incarnation).then_some(at);
         }
@@ -264,6 +268,7 @@ impl Intake {
                 incarnation,
                 logged: decided,
                 heard: now,
+                heard_until: 0,
                 at: from,
                 shared_until: 0,
                 credit: 0,
@@ -282,6 +287,7 @@ impl Intake {
             self.index[usize::from(self.guests[oldest].client)] = NONE;
             let guest = &mut self.guests[oldest];
             (guest.client, guest.incarnation, guest.logged, guest.credit) = (client, incarnation, decided, 0);
+            guest.heard_until = 0;
             oldest
         };
         self.index[usize::from(client)] = at as u16;
@@ -349,6 +355,7 @@ impl Guest {
             }
         }
         record.received_until = received.max(record.decided_until.get()).into();
+        record.heard_until = sequence_field(self.heard_until);
     }
 }
 

@@ -21,7 +21,7 @@ use super::phase1::Phase1;
 use super::quorum::{Acceptors, lives};
 use super::random::Random;
 use super::ranges::{RangeSet, append, records};
-use super::rto::Rto;
+use super::rto::{LATER, PROBE, Rto, UNLUCKY};
 use super::sessions::{Sessions, Verdict};
 use super::window::{Sending, Window};
 use super::{Nanos, Process, Setup};
@@ -47,15 +47,7 @@ const FLOW: usize = 6;
 
 /// How long a new proposer listens for others before it leads: a round trip on a LAN, generously.
 const SETTLE: Nanos = 50 * MS;
-/// When so many packets that left later have come, one that has not is lost (RFC 9002 §6.1.1).
-const LATER: u64 = 3;
-/// Instances sent again when a timeout passes in vain: enough for the votes for them to show all that was lost before,
-/// and one more.
-const PROBE: usize = LATER as usize + 1;
-/// After so many sendings who does not take an instance is not merely unlucky: it may have no space. When half of all
-/// packets are lost, one instance of 65,536 comes to this.
-const UNLUCKY: u16 = 16;
-/// Such an instance is sent again after this long at the latest,
+/// An instance that was sent [`UNLUCKY`] times is sent again after this long at the latest,
 const MISSED_MAX: Nanos = 20 * MS;
 /// if it is one of the first so many that are not decided: without them nothing behind them is.
 const INSISTED: u64 = 32;
@@ -412,7 +404,7 @@ impl Proposer {
         let ballot = self.ballot;
         let log =
             |entry: Submitted<'_>| Proposer::log((&mut *window, &mut *proposed, &mut *open), ballot, entry);
-        self.intake.submit(now, from, entry, &self.sessions, log);
+        self.intake.submit(now, (from, packet.header.sequence()), entry, &self.sessions, log);
     }
 }
 

@@ -1,7 +1,21 @@
-//! Retransmission timeouts, by RFC 6298 (§2, §5).
+//! When a packet is sent again: told lost by the order of packets (RFC 9002 §6.1.1), else by timeouts, by RFC 6298 (§2, §5).
 
 use super::Nanos;
 use crate::limits::MS;
+
+/// When so many packets that left later have come, one that has not is lost.
+pub const LATER: u64 = 3;
+/// Packets sent when a timeout passes in vain, though fewer things wait: enough for the answer to show all that was lost
+/// before, and one more.
+pub const PROBE: usize = LATER as usize + 1;
+/// After so many sendings who does not take something is not merely unlucky: it may have no space. When half of all
+/// packets are lost, one of 65,536 comes to this.
+pub const UNLUCKY: u16 = 16;
+/// Timeouts in vain, one after another, that do not make the next one longer: on a LAN they mean loss, not a queue.
+const UNDOUBLED: u32 = 2;
+/// No timeout is longer than this before it is doubled. What seems a longer round trip is mostly answers that were lost
+/// and came with a later one.
+const FIRST_MAX: Nanos = 20 * MS;
 
 /// Smoothed round trip, its variation, and the timeout that follows from them, with exponential back-off.
 #[derive(Clone, Debug)]
@@ -42,7 +56,7 @@ impl Rto {
 
     pub fn timeout(&self) -> Nanos {
         let base = self.smoothed.map_or(10 * self.min, |smoothed| smoothed + 4 * self.variation);
-        (base.max(self.min) << self.doublings).min(self.max)
+        (base.clamp(self.min, FIRST_MAX) << self.doublings.saturating_sub(UNDOUBLED)).min(self.max)
     }
 
     /// A round trip as far as known, for "it should have come by now".
@@ -56,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_timeout_follows_the_round_trip_and_doubles_in_vain() {
+    fn the_timeout_follows_the_round_trip_and_doubles_after_two_in_vain() {
         let mut rto = Rto::new(MS, 100 * MS);
         assert_eq!(rto.timeout(), 10 * MS);
         rto.measured(2 * MS);
@@ -67,6 +81,9 @@ mod tests {
         assert_eq!(rto.timeout(), 2 * MS, "no variation left");
         rto.expired();
         rto.expired();
+        assert_eq!(rto.timeout(), 2 * MS, "a packet or two may be lost");
+        rto.expired();
+        rto.expired();
         assert_eq!(rto.timeout(), 8 * MS);
         for _ in 0..100 {
             rto.expired();
@@ -74,5 +91,9 @@ mod tests {
         assert_eq!(rto.timeout(), 100 * MS);
         rto.progress();
         assert_eq!(rto.timeout(), 2 * MS);
+        for _ in 0..100 {
+            rto.measured(1000 * MS);
+        }
+        assert_eq!(rto.timeout(), FIRST_MAX, "answers were lost");
     }
 }

@@ -80,6 +80,8 @@ pub enum Error {
     FollowStdin,
     Signal(io::Error),
     Create(PathBuf, io::Error),
+    /// A sentence.
+    Live(String),
     Write(io::Error),
 }
 
@@ -94,6 +96,7 @@ impl fmt::Display for Error {
             Error::FollowStdin => f.write_str(
                 "standard input is read until it is closed anyway: leave out --follow, or name a file",
             ),
+            Error::Live(sentence) => f.write_str(sentence),
             Error::Signal(error) => write!(f, "cannot wait for SIGINT: {error}"),
             Error::Write(error) => write!(f, "cannot write to standard output: {error}"),
         }

@@ -15,8 +15,8 @@ pub use filter::{BallotId, Filter, Instances, SenderId};
 pub use merge::{Input, Step, Stream};
 pub use output::{FlushFirst, Output};
 
-use crate::Packet;
 use crate::capture::{self, Datagram, Tally};
+use crate::{Outline, Packet, Refusal};
 use json::Json;
 use lines::Lines;
 pub(crate) use merge::{Merge, Next};
@@ -117,6 +117,13 @@ pub(crate) struct Place<'a> {
     time_ns: i128,
 }
 
+/// The last packet of a datagram whose end was not captured.
+#[derive(Clone, Copy)]
+pub(crate) struct Cut<'a> {
+    outline: Outline,
+    bytes: &'a [u8],
+}
+
 /// The packets of a datagram, through the filter, in the format asked for.
 struct Printer<'a> {
     filter: &'a Filter,
@@ -148,6 +155,10 @@ impl<'a> Printer<'a> {
         if in_time {
             self.format.begin(&place);
         }
+        if datagram.bytes.is_empty() && datagram.truncated.is_none() {
+            self.malformed(to, in_time, &[], Refusal::Short { length: 0 });
+        }
+        let mut cut = None;
         let mut packets = crate::split(&datagram.bytes).peekable();
         while let Some(bytes) = packets.next() {
             match Packet::parse(bytes) {
@@ -156,19 +167,27 @@ impl<'a> Printer<'a> {
                     self.format.packet(to, &packet, bytes);
                 }
                 // The end of what was captured, not the sender's fault: it is told below.
-                Err(_) if datagram.truncated.is_some() && packets.peek().is_none() => {}
-                Err(refusal) if in_time && self.filter.wants_malformed() => {
-                    self.summary.malformed += 1;
-                    self.format.malformed(to, bytes, refusal);
+                Err(_) if datagram.truncated.is_some() && packets.peek().is_none() => {
+                    cut = Outline::of(bytes).map(|outline| Cut { outline, bytes });
                 }
-                Ok(_) | Err(_) => self.summary.left_out += 1,
+                Err(refusal) => self.malformed(to, in_time, bytes, refusal),
+                Ok(_) => self.summary.left_out += 1,
             }
         }
-        if let Some(truncated) = datagram.truncated
-            && in_time
-            && self.filter.wants_truncated()
-        {
-            self.format.truncated(to, truncated);
+        let Some(truncated) = datagram.truncated else { return };
+        if in_time && self.filter.wants_truncated(cut.map(|cut| cut.outline)) {
+            self.format.truncated(to, truncated, cut);
+        } else if cut.is_some() {
+            self.summary.left_out += 1;
+        }
+    }
+
+    fn malformed(&mut self, to: &mut String, in_time: bool, bytes: &[u8], refusal: Refusal) {
+        if in_time && self.filter.wants_malformed() {
+            self.summary.malformed += 1;
+            self.format.malformed(to, bytes, refusal);
+        } else {
+            self.summary.left_out += 1;
         }
     }
 }
@@ -182,24 +201,24 @@ impl Printed {
         }
     }
 
-    fn packet(&self, to: &mut String, packet: &Packet, bytes: &[u8]) {
+    fn packet(&mut self, to: &mut String, packet: &Packet, bytes: &[u8]) {
         match self {
             Printed::Lines(lines) => lines.packet(to, packet, bytes),
             Printed::Json(json) => json.packet(to, packet),
         }
     }
 
-    fn malformed(&self, to: &mut String, bytes: &[u8], refusal: crate::Refusal) {
+    fn malformed(&mut self, to: &mut String, bytes: &[u8], refusal: Refusal) {
         match self {
             Printed::Lines(lines) => lines.malformed(to, bytes, refusal),
             Printed::Json(json) => json.malformed(to, bytes.len(), refusal),
         }
     }
 
-    fn truncated(&self, to: &mut String, truncated: capture::Truncated) {
+    fn truncated(&mut self, to: &mut String, truncated: capture::Truncated, cut: Option<Cut>) {
         match self {
-            Printed::Lines(lines) => lines.truncated(to, truncated),
-            Printed::Json(json) => json.truncated(to, truncated),
+            Printed::Lines(lines) => lines.truncated(to, truncated, cut),
+            Printed::Json(json) => json.truncated(to, truncated, cut),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `wire`: looks at the packets of the paxos engine, from outside.
 
 mod cli;
+mod live;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -1,8 +1,8 @@
 //! What several captures show, one packet after another, for tools that count or draw instead of printing.
 
-use crate::capture::{Datagram, Tally};
-use crate::dump::{Filter, Host, Input, Merge, Next, SenderId};
-use crate::{Header, Kind, Packet, Role};
+use crate::capture::{Datagram, Note, Tally};
+use crate::dump::{Filter, Host, Input, Merge, Next};
+use crate::{Header, Outline, Packet};
 use std::net::SocketAddrV4;
 use zerocopy::FromBytes;
 
@@ -16,6 +16,8 @@ pub struct Sighting<'a> {
     pub destination: SocketAddrV4,
     /// Whether the filter wants it. The others tell who is there.
     pub wanted: bool,
+    /// What the capture says of its datagram; of a datagram's packets, the first has it all.
+    pub note: &'a Note,
     pub what: What<'a>,
 }
 
@@ -32,10 +34,7 @@ pub enum What<'a> {
 /// What is left of a packet that was cut.
 #[derive(Clone, Copy)]
 pub struct Cut {
-    pub kind: Kind,
-    pub sender: SenderId,
-    pub incarnation: u64,
-    pub sequence: u64,
+    pub outline: Outline,
     /// Bytes that are there, and bytes that the header claims.
     pub captured: usize,
     pub sent: usize,
@@ -43,18 +42,9 @@ pub struct Cut {
 
 impl Cut {
     fn of(bytes: &[u8]) -> Option<Cut> {
+        let outline = Outline::of(bytes).filter(|outline| outline.kind.sent_by(outline.sender.role))?;
         let (header, _) = Header::ref_from_prefix(bytes).ok()?;
-        let (kind, role) = (Kind::from_wire(header.kind)?, Role::from_wire(header.role)?);
-        (header.magic == crate::MAGIC && header.version == crate::VERSION && kind.sent_by(role)).then_some(
-            Cut {
-                kind,
-                sender: SenderId { role, id: header.id.get() },
-                incarnation: header.incarnation.get(),
-                sequence: header.sequence(),
-                captured: bytes.len(),
-                sent: header.length.get().into(),
-            },
-        )
+        Some(Cut { outline, captured: bytes.len(), sent: header.length.get().into() })
     }
 }
 
@@ -84,20 +74,23 @@ pub fn each(
 
 fn packets(file: usize, time_ns: i128, datagram: &Datagram, filter: &Filter, see: &mut impl FnMut(Sighting)) {
     let in_time = filter.wants_time(time_ns);
+    let unsaid = Note { comment: None, ..datagram.note.clone() };
+    let mut note = &datagram.note;
     let mut packets = crate::split(&datagram.bytes).peekable();
     while let Some(bytes) = packets.next() {
         let last = packets.peek().is_none();
         let (what, wanted) = match Packet::parse(bytes) {
             Ok(packet) => (What::Packet(packet), in_time && filter.wants(&packet)),
             Err(_) if datagram.truncated.is_some() && last => match Cut::of(bytes) {
-                Some(cut) => (What::Cut(cut), in_time && filter.wants_cut(cut.kind, cut.sender)),
-                None if in_time && filter.wants_truncated() => (What::CutShort, true),
+                Some(cut) => (What::Cut(cut), in_time && filter.wants_truncated(Some(cut.outline))),
+                None if in_time && filter.wants_truncated(None) => (What::CutShort, true),
                 None => continue,
             },
             Err(_) if in_time && filter.wants_malformed() => (What::Malformed, true),
             Err(_) => continue,
         };
         let (source, destination) = (datagram.source, datagram.destination);
-        see(Sighting { file, time_ns, source, destination, wanted, what });
+        see(Sighting { file, time_ns, source, destination, wanted, note, what });
+        note = &unsaid;
     }
 }

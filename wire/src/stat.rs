@@ -15,8 +15,8 @@ pub use text::text;
 
 use crate::capture::Tally;
 use crate::dump::{Filter, Host, Input, SenderId};
-use crate::sighting::{Sighting, What};
-use crate::{Ballot, Body, Kind, Packet, RangeRecord, flags};
+use crate::sighting::{Cut, Sighting, What};
+use crate::{Ballot, Body, Front, Kind, Outline, Packet, RangeRecord, flags};
 use counts::{Counted, Counts};
 use hops::Hops;
 use timeline::Timeline;
@@ -89,13 +89,13 @@ impl Stat {
                 bytes: packet.header.length.get().into(),
                 cut: false,
             },
-            What::Cut(cut) => Counted {
-                sender: cut.sender,
-                incarnation: cut.incarnation,
-                sequence: cut.sequence,
-                kind: cut.kind,
+            What::Cut(Cut { outline, sent, .. }) => Counted {
+                sender: SenderId { role: outline.sender.role, id: outline.sender.id },
+                incarnation: outline.sender.incarnation,
+                sequence: outline.sequence,
+                kind: outline.kind,
                 destination: sighting.destination,
-                bytes: cut.sent as u64,
+                bytes: *sent as u64,
                 cut: true,
             },
             What::CutShort => return self.cut_short += 1,
@@ -106,6 +106,13 @@ impl Stat {
         self.span_ns = Some((first.min(time_ns), last.max(time_ns)));
         self.packets.add(time_ns, 1);
         self.values.add(time_ns, 0);
+        if let What::Cut(Cut {
+            outline: Outline { front: Front::Phase2a { ballot, instance, .. }, .. },
+            ..
+        }) = sighting.what
+        {
+            row.repeats += u64::from(self.hops.propose(instance, ballot, None, time_ns));
+        }
         if let What::Packet(packet) = &sighting.what {
             row.carry(packet);
             row.repeats += u64::from(self.hops.follow_packet(packet, time_ns, &mut self.values));
@@ -133,7 +140,7 @@ impl Hops {
                 self.submit((packet.sender.id, packet.sender.incarnation, body.number.get()), time_ns)
             }
             Body::Phase2a(body, batch) => {
-                self.propose(body.instance.get(), body.ballot(packet.sender), batch, time_ns)
+                self.propose(body.instance.get(), body.ballot(packet.sender), Some(batch), time_ns)
             }
             Body::Phase2b(body, lives, ranges) => {
                 let ranges = ranges.iter().map(RangeRecord::range);

@@ -8,7 +8,7 @@ use crate::bench::child::Process;
 use crate::bench::latency::Latency;
 use crate::bench::setting::Setting;
 use crate::bench::temporary::Temporary;
-use crate::bench::{cluster, interrupt};
+use crate::bench::{cluster, interrupt, pace};
 use crate::conf::BUFFER_DEFAULT;
 use crate::engine::clock;
 use crate::engine::sockets::{self, Via, Which};
@@ -134,7 +134,7 @@ fn rounds(
     let (begin, mut latency, mut buffer) = (Instant::now(), Latency::new(), [0; 2048]);
     for number in 0_u64.. {
         let due = begin + pause.saturating_mul(u32::try_from(number).unwrap_or(u32::MAX));
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        pace::wait(due.saturating_duration_since(Instant::now()));
         if begin.elapsed() >= time {
             break;
         }

@@ -30,9 +30,10 @@ impl Hash for Acceptor {
             catch_up: _,
             // What it has yet to hand on:
             jobs: _,
-            // When it votes, when the leader sends again, and flow control:
+            // When it votes and who hears that, when the leader sends again, and flow control:
             unvoted: _,
             queue: _,
+            leader: _,
             voted: _,
             vote_timer_set: _,
             heard_until: _,

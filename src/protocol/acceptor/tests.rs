@@ -278,6 +278,22 @@ fn a_vote_waits_no_longer_than_the_leader_can_go_on_without_it() {
 }
 
 #[test]
+fn a_vote_on_the_latest_of_a_long_queue_goes_to_the_leader_alone_unless_it_is_asked_for() {
+    let mut bench = queue(1 << 20);
+    let mut goes_to = |what: &mut dyn FnMut(&mut Bench)| {
+        what(&mut bench);
+        let answers = bench.answers_at(GATHER);
+        assert_eq!(answers.len(), 1, "{answers:?}");
+        answers[0].split(" → ").last().map(str::to_owned).expect("it goes somewhere")
+    };
+    assert_eq!(goes_to(&mut |bench| bench.propose(ballot(1, P1), 129, 0, "x")), "P1");
+    let hello = Hello { answered: 0.into() };
+    assert_eq!(goes_to(&mut |bench| bench.hears(P2, flags::ASK, &hello, &[])), "learners");
+    assert_eq!(goes_to(&mut |bench| bench.propose(ballot(1, P1), 131, 0, "130 is missing")), "learners");
+    assert_eq!(goes_to(&mut |bench| bench.propose(ballot(2, P2), 300, 0, "another leader")), "learners");
+}
+
+#[test]
 fn a_vote_that_shows_a_loss_waits_for_nothing() {
     let mut bench = queue(1 << 20);
     bench.propose(ballot(1, P1), 130, 0, "129 is missing");

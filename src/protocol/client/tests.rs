@@ -51,6 +51,18 @@ impl Bench {
         record
     }
 
+    /// Of one that has the entries below `received` and those beyond, and heard all packets below `heard_until` or lost
+    /// them.
+    fn record_heard(received: u64, beyond: &[u64], heard_until: u64) -> AckRecord {
+        let mut record = Bench::record(0, received, PLENTY);
+        for number in beyond {
+            let bit = number - received - 1;
+            record.beyond[bit as usize / 8] |= 1 << (bit % 8);
+        }
+        record.heard_until = wire::sequence_field(heard_until);
+        record
+    }
+
     fn ack(&mut self, ballot: Ballot, decided: u64, received: u64, credit: u32) {
         self.acks(ballot, &[Bench::record(decided, received, credit)]);
     }
@@ -231,17 +243,51 @@ fn an_ack_for_another_start_or_another_client_decides_nothing() {
 }
 
 #[test]
-fn an_entry_that_a_later_one_overtook_for_long_is_sent_again_before_any_timeout() {
+fn an_entry_that_has_not_come_though_packets_that_left_later_were_heard_is_sent_again_at_once() {
+    let mut bench = Bench::led();
+    bench.offers(10, ROOM);
+    let first = bench.out.sequence();
+    assert_eq!(bench.numbers().len(), 10);
+    bench.acks(ballot(1, 1), &[Bench::record_heard(1, &[2, 3], first + 1 + LATER)]);
+    assert!(bench.numbers().is_empty(), "it may be late");
+    bench.acks(ballot(1, 1), &[Bench::record_heard(1, &[2, 3, 4], first + 2 + LATER)]);
+    assert_eq!(bench.numbers(), [1]);
+    assert!(bench.numbers().is_empty(), "nothing was heard that left after it");
+}
+
+#[test]
+fn what_was_lost_behind_all_that_has_come_is_sent_again_once_anything_later_is_heard() {
     let mut bench = Bench::led();
     bench.offers(3, ROOM);
     bench.submits();
-    let mut record = Bench::record(0, 1, PLENTY);
-    record.beyond[0] = 1;
-    bench.acks(ballot(1, 1), &[record]);
-    assert!(bench.numbers().is_empty(), "it may be late");
-    bench.now += 10 * MS;
-    assert_eq!(bench.numbers(), [1]);
-    assert!(bench.numbers().is_empty(), "once per round trip");
+    bench.acks(ballot(1, 1), &[Bench::record_heard(1, &[], bench.out.sequence())]);
+    bench.timeout();
+    bench.submits();
+    bench.timeout();
+    let probed = bench.out.sequence();
+    assert_eq!(bench.numbers(), [1, 2, 1, 2], "the answer will show what was lost before, and one more");
+    bench.acks(ballot(1, 1), &[Bench::record_heard(2, &[], probed)]);
+    assert!(bench.numbers().is_empty());
+    bench.acks(ballot(1, 1), &[Bench::record_heard(2, &[], probed + PROBE as u64 + LATER)]);
+    assert_eq!(bench.numbers(), [2]);
+}
+
+#[test]
+fn an_entry_that_is_lost_again_and_again_is_sent_once_for_each_time_that_it_is_told_lost() {
+    let mut bench = Bench::led();
+    bench.offers(2, ROOM);
+    bench.submits();
+    let heard = |bench: &mut Bench| {
+        let record = Bench::record_heard(0, &[1], bench.out.sequence() + LATER);
+        bench.acks(ballot(1, 1), &[record]);
+        bench.numbers()
+    };
+    for _ in 1..UNLUCKY {
+        assert_eq!(heard(&mut bench), [0]);
+    }
+    assert!(heard(&mut bench).is_empty(), "this is not bad luck: perhaps there is no room for it");
+    bench.now += 2 * MS;
+    assert_eq!(heard(&mut bench), [0], "once per round trip");
 }
 
 #[test]
@@ -254,7 +300,7 @@ fn without_an_answer_everything_is_sent_again_ever_more_slowly_and_to_all_propos
         let waited = bench.timeout();
         assert!(waited >= last && waited <= 100 * MS, "{waited} after {last}");
         last = waited;
-        assert_eq!(bench.submits(), [(0, 0), (1, 0)]);
+        assert_eq!(bench.submits(), [(0, 0), (1, 0), (0, 0), (1, 0)]);
     }
     assert_eq!(last, 100 * MS);
 }
@@ -268,7 +314,7 @@ fn a_timeout_after_which_something_moved_is_no_reason_to_send_again() {
     bench.timeout();
     assert!(bench.submits().is_empty());
     bench.timeout();
-    assert_eq!(bench.numbers(), [1], "only what has not come");
+    assert_eq!(bench.numbers(), [1; PROBE], "only what has not come");
 }
 
 #[test]
@@ -280,7 +326,7 @@ fn when_all_has_come_but_nothing_is_heard_of_it_the_first_is_sent_again_to_ask()
     bench.timeout();
     bench.submits();
     bench.timeout();
-    assert_eq!(bench.numbers(), [1]);
+    assert_eq!(bench.numbers(), [1; PROBE]);
 }
 
 #[test]

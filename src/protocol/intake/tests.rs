@@ -42,7 +42,7 @@ impl Bench {
         for &number in numbers {
             let piece = number.to_be_bytes();
             let entry = Submitted { client, incarnation, number, piece: &piece };
-            intake.submit(*now, address(client), entry, sessions, |entry| take(log, free, entry));
+            intake.submit(*now, (address(client), number), entry, sessions, |entry| take(log, free, entry));
         }
     }
 
@@ -106,6 +106,17 @@ fn entries_in_order_go_straight_into_the_log() {
     assert_eq!(bench.numbers(), [0, 1, 2]);
     assert_eq!(bench.ack(), (0, 3));
     assert!(bench.acks().is_empty(), "an ack is owed once");
+}
+
+#[test]
+fn an_ack_tells_how_far_the_session_was_heard_whatever_came_of_it() {
+    let mut bench = Bench::new();
+    bench.comes(1, 5, &[0, 9, 3]);
+    assert_eq!(bench.acks()[0].heard_until(), 10);
+    bench.comes(1, 5, &[0]);
+    assert_eq!(bench.acks()[0].heard_until(), 10, "an old packet takes nothing back");
+    bench.comes(1, 6, &[1]);
+    assert_eq!(bench.acks()[0].heard_until(), 2, "a later start counts from 0");
 }
 
 #[test]

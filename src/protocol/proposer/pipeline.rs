@@ -198,7 +198,7 @@ impl Proposer {
                 let waits =
                     (self.window.frontier()..self.sent_until).filter(|instance| !self.chosen(*instance));
                 let probe: heapless::Vec<u64, PROBE> = waits.take(PROBE).collect();
-                for instance in &probe {
+                for instance in probe.iter().cycle().take(PROBE) {
                     out.repeats += 1;
                     self.send_2a(now, *instance, out);
                 }

@@ -1,12 +1,14 @@
 //! From a frame to a datagram of ours, or to the reason why it is none.
 
-use super::Record;
+use super::{Direction, Record};
 use etherparse::err::packet::SliceError;
 use etherparse::{IpNumber, LaxIpv4Slice, LaxNetSlice, LaxSlicedPacket, LenSource, TransportSlice, UdpSlice};
 use std::fmt;
 use std::net::SocketAddrV4;
+use std::sync::Arc;
 
-/// A UDP datagram that begins with our magic. It holds one packet or a run of them, see [`crate::split`].
+/// A UDP datagram that begins with our magic, or that came to a process which refused it. It holds one packet or a
+/// run of them, see [`crate::split`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Datagram {
     /// When it was captured, ns since 1970. Not always rising: the kernel does not tell in order.
@@ -17,6 +19,17 @@ pub struct Datagram {
     pub bytes: Vec<u8>,
     /// Whether the end of `bytes` is missing.
     pub truncated: Option<Truncated>,
+    pub note: Note,
+}
+
+/// What a capture says of a packet beside its bytes. A trace that a process wrote says all of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Note {
+    /// Whose trace this is: `A2`.
+    pub process: Option<Arc<str>>,
+    pub direction: Option<Direction>,
+    /// Why it was refused or not sent, and what happened before it.
+    pub comment: Option<String>,
 }
 
 /// How much of a datagram is there.
@@ -106,7 +119,8 @@ fn datagram(record: &Record, ip: &LaxIpv4Slice, udp: &UdpSlice, spare: &mut Vec<
     let fragmented = ip.payload().fragmented && !ip.payload().incomplete;
     let cause = if fragmented { Cause::Fragmentation } else { Cause::Capture };
     let truncated = (sent > captured).then_some(Truncated { cause, captured, sent });
-    if !bytes.starts_with(&crate::MAGIC) {
+    let refused = record.note.process.is_some() && record.note.comment.is_some();
+    if !bytes.starts_with(&crate::MAGIC) && !refused {
         let may_be = truncated.is_some() && crate::MAGIC.starts_with(bytes);
         return match cause {
             Cause::Capture if may_be => Sorted::Cut,
@@ -123,5 +137,6 @@ fn datagram(record: &Record, ip: &LaxIpv4Slice, udp: &UdpSlice, spare: &mut Vec<
         destination: SocketAddrV4::new(ip.header().destination_addr(), udp.destination_port()),
         bytes: room,
         truncated,
+        note: record.note.clone(),
     })
 }

@@ -22,10 +22,12 @@ mod pcapng;
 pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
+pub mod write;
 
-pub use datagram::{Cause, Datagram, Truncated};
+pub use datagram::{Cause, Datagram, Note, Truncated};
 pub use error::Error;
 pub use link::LinkType;
+pub use write::Direction;
 
 use datagram::Sorted;
 use input::Input;
@@ -179,6 +181,7 @@ struct Record<'a> {
     bytes: &'a [u8],
     /// How many bytes of the frame the capture left out, at its end.
     missing: usize,
+    note: Note,
 }
 
 /// The order of bytes in numbers that a file states.

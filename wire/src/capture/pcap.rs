@@ -3,7 +3,7 @@
 //! <https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-04.html>
 
 use super::input::Input;
-use super::{Error, LinkType, Order, RECORD_MAX, Record};
+use super::{Error, LinkType, Note, Order, RECORD_MAX, Record};
 use std::io::Read;
 
 const HEADER_LEN: usize = 24;
@@ -75,6 +75,7 @@ impl Pcap {
             link: self.link,
             bytes: input.take(length)?,
             missing: (original as usize).saturating_sub(length),
+            note: Note::default(),
         }))
     }
 }

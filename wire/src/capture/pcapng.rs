@@ -4,22 +4,48 @@
 //! <https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-02.html>
 
 use super::input::Input;
-use super::{Error, LinkType, Order, RECORD_MAX, Record};
+use super::write::{APPLICATION, Direction};
+use super::{Error, LinkType, Note, Order, RECORD_MAX, Record};
 use std::io::Read;
+use std::sync::Arc;
 
 /// How many interfaces a section may describe: 64 Ki of 24 bytes are 1.5 MiB.
 pub const INTERFACES_MAX: usize = 1 << 16;
 
 /// The type of the block that begins a file, and each further section. It reads the same in both byte orders.
 pub const SECTION: u32 = 0x0A0D_0D0A;
-const BYTE_ORDER: u32 = 0x1A2B_3C4D;
-const INTERFACE: u32 = 1;
+pub const BYTE_ORDER: u32 = 0x1A2B_3C4D;
+pub const INTERFACE: u32 = 1;
 const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
-const ENHANCED_PACKET: u32 = 6;
+pub const STATISTICS: u32 = 5;
+pub const ENHANCED_PACKET: u32 = 6;
+/// Of the types that are for local use, which others pass over. It holds nothing.
+pub const FILLER: u32 = 0x8000_5058;
 /// Type and length before the content of a block, the length again behind it.
 const FRONT: usize = 8;
 const BACK: usize = 4;
+
+/// Bytes of the names and comments that are kept.
+const NAME_MAX: usize = 32;
+const COMMENT_MAX: usize = 1000;
+
+/// Codes of options, those of all blocks and those of some.
+pub mod option {
+    pub const COMMENT: u16 = 1;
+    /// Of a section.
+    pub const APPLICATION: u16 = 4;
+    /// Of interfaces.
+    pub const INTERFACE_NAME: u16 = 2;
+    pub const INTERFACE_DESCRIPTION: u16 = 3;
+    pub const RESOLUTION: u16 = 9;
+    pub const OFFSET: u16 = 14;
+    /// Of packets.
+    pub const FLAGS: u16 = 2;
+    /// Of statistics.
+    pub const RECEIVED: u16 = 4;
+    pub const DROPPED: u16 = 5;
+}
 
 /// A pcapng file.
 pub struct PcapNg {
@@ -28,11 +54,15 @@ pub struct PcapNg {
     interfaces: Vec<Interface>,
     /// Of the latest packet that has a time, ns: simple packets have none.
     time_ns: i64,
+    /// Whether the current section is a trace, which is of a process.
+    of_process: bool,
+    /// What statistics said since the last packet: it is told with the next one.
+    remark: Option<String>,
 }
 
 impl Default for PcapNg {
     fn default() -> PcapNg {
-        PcapNg { order: Order::Little, interfaces: Vec::new(), time_ns: 0 }
+        PcapNg { order: Order::Little, interfaces: Vec::new(), time_ns: 0, of_process: false, remark: None }
     }
 }
 
@@ -67,7 +97,13 @@ impl PcapNg {
                     let block = self.block(input, length)?;
                     return self.packet(kind, block).map(Some).map_err(damaged);
                 }
-                // Statistics, names, keys, comments: not ours to read, and of any length.
+                STATISTICS if length <= RECORD_MAX => {
+                    let content = self.block(input, length)?;
+                    if let Some(comment) = comment(self.order, content.get(12..).unwrap_or_default()) {
+                        join(&mut self.remark, comment);
+                    }
+                }
+                // Names, keys: not ours to read, and of any length.
                 _ if length > RECORD_MAX => input.skip(length)?,
                 _ => drop(self.block(input, length)?),
             }
@@ -101,6 +137,8 @@ impl PcapNg {
             return Err(format!("pcapng of version {major}.{minor}, not 1"));
         }
         self.interfaces.clear();
+        let application = options(self.order, &content[16..]).find(|(code, _)| *code == option::APPLICATION);
+        self.of_process = application.is_some_and(|(_, name)| name.starts_with(APPLICATION.as_bytes()));
         Ok(())
     }
 
@@ -131,13 +169,71 @@ impl PcapNg {
             .get(..length)
             .ok_or_else(|| format!("{length} bytes of frame in a block with {}", rest.len()))?;
         let missing = original.saturating_sub(length);
-        Ok(Record { time_ns: self.time_ns, link: interface.link, bytes, missing })
+        let mut note = Note { comment: self.remark.take(), ..Note::default() };
+        if self.of_process {
+            note.process.clone_from(&interface.name);
+        }
+        if kind == ENHANCED_PACKET {
+            let after = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+            for (code, value) in options(order, after) {
+                match code {
+                    option::COMMENT => join(&mut note.comment, lossy(value, COMMENT_MAX)),
+                    option::FLAGS if value.len() == 4 => note.direction = direction(order.u32(value, 0)),
+                    _ => {}
+                }
+            }
+        }
+        Ok(Record { time_ns: self.time_ns, link: interface.link, bytes, missing, note })
     }
 }
 
 /// The byte order that the front of a section states.
 fn byte_order(front: &[u8]) -> Option<Order> {
     [Order::Little, Order::Big].into_iter().find(|order| order.u32(front, FRONT) == BYTE_ORDER)
+}
+
+/// The options at the end of a block, up to where they make no sense any more.
+fn options(order: Order, mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        if rest.len() < 4 {
+            return None;
+        }
+        let (code, length) = (order.u16(rest, 0), usize::from(order.u16(rest, 2)));
+        let value = rest[4..].get(..length)?;
+        rest = rest.get(4 + length.next_multiple_of(4)..).unwrap_or_default();
+        (code != 0).then_some((code, value))
+    })
+}
+
+/// The first comment among these options.
+fn comment(order: Order, content: &[u8]) -> Option<String> {
+    let (_, text) = options(order, content).find(|(code, _)| *code == option::COMMENT)?;
+    Some(lossy(text, COMMENT_MAX))
+}
+
+/// Text of a stranger, at most so many bytes of it.
+fn lossy(text: &[u8], bytes_max: usize) -> String {
+    String::from_utf8_lossy(&text[..text.len().min(bytes_max)]).into_owned()
+}
+
+/// Adds a comment to those before, if that does not become too much.
+fn join(comments: &mut Option<String>, more: String) {
+    match comments {
+        None => *comments = Some(more),
+        Some(text) if text.len() + more.len() > COMMENT_MAX => {}
+        Some(text) => {
+            text.push_str("; ");
+            text.push_str(&more);
+        }
+    }
+}
+
+fn direction(flags: u32) -> Option<Direction> {
+    match flags & 3 {
+        1 => Some(Direction::In),
+        2 => Some(Direction::Out),
+        _ => None,
+    }
 }
 
 fn demand(content: &[u8], length: usize, of: &str) -> Result<(), String> {
@@ -152,6 +248,7 @@ struct Interface {
     /// How many bytes of a frame are captured at most.
     snap_length: usize,
     clock: Clock,
+    name: Option<Arc<str>>,
 }
 
 impl Interface {
@@ -162,20 +259,16 @@ impl Interface {
             0 => usize::MAX,
             length => length as usize,
         };
-        let mut clock = Clock::default();
-        let mut options = &content[8..];
-        while options.len() >= 4 {
-            let (code, length) = (order.u16(options, 0), usize::from(order.u16(options, 2)));
-            let Some(value) = options[4..].get(..length) else { break };
+        let (mut clock, mut name) = (Clock::default(), None);
+        for (code, value) in options(order, &content[8..]) {
             match (code, value) {
-                (0, _) => break,
-                (9, &[resolution]) => clock.resolution = resolution,
-                (14, _) if length == 8 => clock.offset_s = order.i64(value, 0),
+                (option::INTERFACE_NAME, _) => name = Some(lossy(value, NAME_MAX).into()),
+                (option::RESOLUTION, &[resolution]) => clock.resolution = resolution,
+                (option::OFFSET, _) if value.len() == 8 => clock.offset_s = order.i64(value, 0),
                 _ => {}
             }
-            options = options.get(4 + length.next_multiple_of(4)..).unwrap_or_default();
         }
-        Ok(Interface { link, snap_length, clock })
+        Ok(Interface { link, snap_length, clock, name })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::follow::Followed;
 use super::{Error, values};
+use crate::live::Live;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, ValueEnum};
 use signal_hook::consts::SIGINT;
@@ -23,9 +24,13 @@ use wire::dump::{
 const LOOK: Duration = Duration::from_millis(50);
 
 const AFTER_HELP: &str = "\
-A line is: seconds since the first packet of ours, source, destination, packet. Times of --since and --until
-count from there as well. A filter for what is in a packet leaves malformed ones out. Followed files are
-printed as they come; their packets are not put in order with those that come later.
+A line is: seconds since the first packet of ours, source, destination, packet. In traces of processes (paxos
+--trace) the process and `in` or `out` stand before the source, and in brackets behind the packet why it was
+refused or not sent, and what the process missed before it.
+
+Times of --since and --until count from the first packet as well. A filter for what is in a packet leaves
+malformed ones out; of a packet that the capture cut it sees kind, sender, and of 2a and value instance and
+ballot. Followed files are printed as they come; their packets are not put in order with those that come later.
 
 Frames that hold no packet of ours are counted in a summary on standard error. The exit status is 1 when
 a file, or a part of it, could not be read; all that can be read is printed. Link types: Ethernet (with VLAN
@@ -38,14 +43,20 @@ Examples:
   wire dump run.pcap --kind 2a,2b --ballot 3.P1
   wire dump run.pcap --json | jq .kind        the objects are described in docs/wire-json.md
   tcpdump -i lo -U -w - udp | wire dump -     watch while it happens
-  wire dump --follow run.pcap                 the same, from a file that another writes";
+  wire dump --follow run.pcap                 the same, from a file that another writes
+  wire dump --live paxos.conf                 the same of the groups alone, without tcpdump and its rights
+  wire dump a1.pcapng                         what `paxos acceptor 1 paxos.conf --trace a1.pcapng` saw";
 
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// pcap or pcapng files, as tcpdump -w and tshark -w write them, merged by time; - is standard input
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "live", value_name = "FILE")]
     files: Vec<PathBuf>,
+
+    /// Listen to the four groups of this configuration, on its interface, until ^C
+    #[arg(long, value_name = "CONF", conflicts_with_all = ["files", "follow"])]
+    live: Option<PathBuf>,
 
     /// Below each packet: a line for its header, one for its body, one for each record
     #[arg(short, long)]
@@ -164,13 +175,17 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     };
     let output = Output::new(stdout.lock());
     let mut talk = Talk::default();
-    if args.follow {
+    if args.follow || args.live.is_some() {
         // The second ^C ends the process even while it waits for who reads its output.
         signal_hook::flag::register_conditional_shutdown(SIGINT, 130, talk.ended.clone())
             .and_then(|_| signal_hook::flag::register(SIGINT, talk.ended.clone()))
             .map_err(Error::Signal)?;
     }
     let mut inputs = Vec::new();
+    if let Some(conf) = &args.live {
+        let live = Live::open(conf, talk.ended.clone()).map_err(Error::Live)?;
+        inputs.push(Input { name: name(conf), stream: capture_of(live, &output) });
+    }
     for path in &args.files {
         match open(path, args.follow, &talk.ended, &output) {
             Ok(stream) => inputs.push(Input { name: name(path), stream }),
@@ -253,7 +268,7 @@ fn capture_of<'a, W: Write>(input: impl Read + 'a, output: &'a Output<W>) -> Box
 #[derive(Default)]
 pub(super) struct Talk {
     pub(super) failed: bool,
-    /// Set by ^C while files are followed.
+    /// Set by ^C while files are followed, or groups are listened to.
     ended: Arc<AtomicBool>,
 }
 

@@ -1,6 +1,5 @@
 //! What the filters of `wire dump` take, and what is said of anything else.
 
-use wire::Role;
 use wire::dump::{BallotId, Instances, SenderId};
 
 /// `7`, `7..9`, `7..=9`, `7..`, `..9`: as Rust writes them.
@@ -41,12 +40,7 @@ pub fn ballot(text: &str) -> Result<BallotId, String> {
 
 /// `A2`.
 pub fn sender(text: &str) -> Result<SenderId, String> {
-    let parse = || {
-        let letter = text.chars().next()?.to_ascii_uppercase();
-        let role = Role::ALL.into_iter().find(|role| role.letter() == letter)?;
-        Some(SenderId { role, id: text[1..].parse().ok()? })
-    };
-    parse().ok_or_else(|| "a sender is C, P, A or L and an id of 0 to 65535, as in A2".into())
+    SenderId::read(text).ok_or_else(|| "a sender is C, P, A or L and an id of 0 to 65535, as in A2".into())
 }
 
 /// `C1` or `1`.
@@ -87,6 +81,7 @@ pub fn time(text: &str) -> Result<i128, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wire::Role;
 
     #[test]
     fn ranges_of_instances_end_before_their_end_as_in_rust() {

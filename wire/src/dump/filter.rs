@@ -1,6 +1,6 @@
 //! Which packets are printed.
 
-use crate::{Ballot, Batch, Body, Kind, Packet, Range, RangeRecord, Role, Run};
+use crate::{Ballot, Batch, Body, Kind, Outline, Packet, Range, RangeRecord, Role, Run, Sender};
 use std::fmt;
 
 /// What a packet must be to be printed: all of it at once. What is not said, everything fulfils.
@@ -54,7 +54,7 @@ impl Filter {
     pub(crate) fn wants(&self, packet: &Packet) -> bool {
         !self.malformed
             && (self.kinds.is_empty() || self.kinds.contains(&packet.kind))
-            && (self.from.is_empty() || self.from.iter().any(|from| from.is(packet)))
+            && self.wants_sender(packet.sender)
             && self.instances.is_none_or(|wanted| wanted.are_in(packet))
             && self.ballot.is_none_or(|wanted| wanted.is_in(packet))
             && (self.clients.is_empty() || self.clients.iter().any(|client| concerns(packet, *client)))
@@ -65,19 +65,25 @@ impl Filter {
         self.malformed || !self.looks_into_packets()
     }
 
-    /// The same for the missing end of a datagram, which is not malformed.
-    pub(crate) fn wants_truncated(&self) -> bool {
-        !self.malformed && !self.looks_into_packets()
+    /// The same for a datagram whose end is missing, which is not malformed. As far as the last packet of it can be
+    /// told, that must be what is asked for; who speaks of values of clients is not known then.
+    pub(crate) fn wants_truncated(&self, cut: Option<Outline>) -> bool {
+        match cut {
+            _ if self.malformed => false,
+            Some(cut) => {
+                let (instance, ballot) = (cut.front.instance(), cut.front.ballot());
+                (self.kinds.is_empty() || self.kinds.contains(&cut.kind))
+                    && self.wants_sender(cut.sender)
+                    && self.instances.is_none_or(|wanted| instance.is_some_and(|it| wanted.meets_one(it)))
+                    && self.ballot.is_none_or(|wanted| ballot.is_some_and(|it| wanted.is(it)))
+                    && self.clients.is_empty()
+            }
+            None => !self.looks_into_packets(),
+        }
     }
 
-    /// The same for a packet of which only the header was captured: what else is in it, nobody knows.
-    pub(crate) fn wants_cut(&self, kind: Kind, sender: SenderId) -> bool {
-        !self.malformed
-            && (self.kinds.is_empty() || self.kinds.contains(&kind))
-            && (self.from.is_empty() || self.from.contains(&sender))
-            && self.clients.is_empty()
-            && self.instances.is_none()
-            && self.ballot.is_none()
+    fn wants_sender(&self, sender: Sender) -> bool {
+        self.from.is_empty() || self.from.iter().any(|from| from.is(sender))
     }
 
     fn looks_into_packets(&self) -> bool {
@@ -97,8 +103,15 @@ impl fmt::Display for SenderId {
 }
 
 impl SenderId {
-    fn is(self, packet: &Packet) -> bool {
-        (self.role, self.id) == (packet.sender.role, packet.sender.id)
+    /// From what it prints as.
+    pub fn read(text: &str) -> Option<SenderId> {
+        let letter = text.chars().next()?.to_ascii_uppercase();
+        let role = Role::ALL.into_iter().find(|role| role.letter() == letter)?;
+        Some(SenderId { role, id: text[1..].parse().ok()? })
+    }
+
+    fn is(self, sender: Sender) -> bool {
+        (self.role, self.id) == (sender.role, sender.id)
     }
 }
 

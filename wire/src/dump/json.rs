@@ -3,9 +3,9 @@
 mod body;
 pub(crate) mod object;
 
-use super::Place;
-use crate::capture::{Cause, Truncated};
-use crate::{Packet, Refusal, flags};
+use super::{Cut, Place};
+use crate::capture::{Cause, Direction, Truncated};
+use crate::{Front, Packet, Refusal, flags};
 use object::Object;
 use std::fmt::Write;
 
@@ -14,6 +14,8 @@ use std::fmt::Write;
 pub struct Json {
     /// What all objects of a datagram begin with, brace included.
     place: String,
+    /// What was said of the datagram, until the first object of it took it along.
+    comment: Option<String>,
 }
 
 impl Json {
@@ -26,9 +28,17 @@ impl Json {
         object.text("file", place.file);
         object.raw("src", format_args!("\"{}\"", place.datagram.source));
         object.raw("dst", format_args!("\"{}\"", place.datagram.destination));
+        let note = &place.datagram.note;
+        if let Some(process) = &note.process {
+            object.text("process", process);
+        }
+        if let Some(direction) = note.direction {
+            object.text("direction", if direction == Direction::In { "in" } else { "out" });
+        }
+        self.comment.clone_from(&note.comment);
     }
 
-    pub fn packet(&self, to: &mut String, packet: &Packet) {
+    pub fn packet(&mut self, to: &mut String, packet: &Packet) {
         self.line(to, |object| {
             object.text("kind", packet.kind.name());
             object.raw("sender", format_args!("\"{}\"", packet.sender));
@@ -44,7 +54,7 @@ impl Json {
         });
     }
 
-    pub fn malformed(&self, to: &mut String, length: usize, refusal: Refusal) {
+    pub fn malformed(&mut self, to: &mut String, length: usize, refusal: Refusal) {
         self.line(to, |object| {
             object.text("kind", "malformed");
             object.text("reason", refusal.name());
@@ -53,7 +63,7 @@ impl Json {
         });
     }
 
-    pub fn truncated(&self, to: &mut String, truncated: Truncated) {
+    pub fn truncated(&mut self, to: &mut String, truncated: Truncated, cut: Option<Cut>) {
         self.line(to, |object| {
             object.text("kind", "truncated");
             object.text(
@@ -65,12 +75,32 @@ impl Json {
             );
             object.number("captured", truncated.captured as u64);
             object.number("sent", truncated.sent as u64);
+            let Some(Cut { outline, .. }) = cut else { return };
+            object.text("cut", outline.kind.name());
+            object.raw("sender", format_args!("\"{}\"", outline.sender));
+            object.number("sequence", outline.sequence);
+            object.id("incarnation", outline.sender.incarnation);
+            match outline.front {
+                Front::Phase2a { ballot, instance, decided_until } => {
+                    object.ballot("ballot", ballot);
+                    object.number("instance", instance);
+                    object.number("decided_until", decided_until);
+                }
+                Front::Value { ballot, instance } => {
+                    object.ballot("ballot", ballot);
+                    object.number("instance", instance);
+                }
+                Front::Other => {}
+            }
         });
     }
 
-    fn line(&self, to: &mut String, tell: impl FnOnce(&mut Object)) {
+    fn line(&mut self, to: &mut String, tell: impl FnOnce(&mut Object)) {
         to.push_str(&self.place);
         let mut object = Object::resume(to);
+        if let Some(comment) = self.comment.take() {
+            object.text("comment", &comment);
+        }
         tell(&mut object);
         object.end();
         to.push('\n');

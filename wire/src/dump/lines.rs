@@ -1,11 +1,12 @@
 //! Packets as lines of text, for people.
 
-use super::{Depth, Place, colour};
-use crate::capture::Truncated;
+use super::{Cut, Depth, Place, colour};
+use crate::capture::{Datagram, Direction, Note, Truncated};
 use crate::{Packet, Refusal};
 use anstyle::Style;
 use std::fmt::{self, Write};
 use std::net::SocketAddrV4;
+use std::sync::Arc;
 
 /// The layout of the lines. The columns of addresses are as wide as the widest so far, so a stream is aligned
 /// without knowing what is to come.
@@ -14,26 +15,49 @@ pub struct Lines {
     colour: bool,
     source: usize,
     destination: usize,
-    /// The addresses of the last datagram, and how they print: most follow others between the same two.
-    route: Option<(SocketAddrV4, SocketAddrV4)>,
+    /// Of the names of processes, 0 until a trace tells one.
+    process: usize,
+    /// Where the last datagram was seen, and how that prints: most follow others on the same way.
+    route: Option<Route>,
     route_text: String,
     /// What all lines of the datagram begin with.
     place: String,
+    /// What was said of the datagram, until the first line of it took it along.
+    comment: String,
+}
+
+/// Whose trace a datagram stands in, and which way it went.
+#[derive(PartialEq, Eq)]
+struct Route {
+    process: Option<Arc<str>>,
+    direction: Option<Direction>,
+    source: SocketAddrV4,
+    destination: SocketAddrV4,
+}
+
+impl Route {
+    fn is(&self, datagram: &Datagram) -> bool {
+        (self.source, self.destination) == (datagram.source, datagram.destination)
+            && (self.direction, &self.process) == (datagram.note.direction, &datagram.note.process)
+    }
 }
 
 impl Lines {
     /// Columns at first as wide as the addresses of a run on loopback.
     pub fn new(colour: bool, depth: Depth) -> Lines {
         let (source, destination) = ("127.0.0.1:65535".len(), "239.0.0.1:7000".len());
-        let (route_text, place) = (String::new(), String::new());
-        Lines { depth, colour, source, destination, route: None, route_text, place }
+        let (route_text, place, comment) = (String::new(), String::new(), String::new());
+        Lines { depth, colour, source, destination, process: 0, route: None, route_text, place, comment }
     }
 
     /// Before the packets of a datagram.
     pub fn begin(&mut self, place: &Place) {
-        let route = (place.datagram.source, place.datagram.destination);
-        if self.route != Some(route) {
-            self.set_route(route);
+        if !self.route.as_ref().is_some_and(|route| route.is(place.datagram)) {
+            self.set_route(place.datagram);
+        }
+        self.comment.clear();
+        if let Some(comment) = &place.datagram.note.comment {
+            push(&mut self.comment, format_args!("  [{}]", Plain(comment)));
         }
         self.place.clear();
         if self.colour {
@@ -47,43 +71,77 @@ impl Lines {
         self.place.push_str("  ");
     }
 
-    fn set_route(&mut self, route: (SocketAddrV4, SocketAddrV4)) {
-        let (source, destination) = (route.0.to_string(), route.1.to_string());
+    fn set_route(&mut self, datagram: &Datagram) {
+        let (source, destination) = (datagram.source.to_string(), datagram.destination.to_string());
         self.source = self.source.max(source.len());
         self.destination = self.destination.max(destination.len());
-        self.route = Some(route);
+        let Note { process, direction, .. } = &datagram.note;
+        self.process = self.process.max(process.as_ref().map_or(0, |name| name.chars().count()));
         self.route_text.clear();
+        if self.process > 0 {
+            let direction = match direction {
+                Some(Direction::In) => "in ",
+                Some(Direction::Out) => "out",
+                None => "   ",
+            };
+            let (name, width) = (Plain(process.as_deref().unwrap_or_default()).to_string(), self.process);
+            push(&mut self.route_text, format_args!(" {name:<width$} {direction}"));
+        }
+        self.route = Some(Route {
+            process: process.clone(),
+            direction: *direction,
+            source: datagram.source,
+            destination: datagram.destination,
+        });
         let (from, to) = (self.source, self.destination);
         push(&mut self.route_text, format_args!(" {source:>from$} > {destination:<to$}"));
     }
 
     /// A packet, which these bytes are.
-    pub fn packet(&self, to: &mut String, packet: &Packet, bytes: &[u8]) {
+    pub fn packet(&mut self, to: &mut String, packet: &Packet, bytes: &[u8]) {
         self.line(to, colour::of(packet.kind), format_args!("{packet}"));
         self.deeper(to, bytes);
     }
 
-    pub fn malformed(&self, to: &mut String, bytes: &[u8], refusal: Refusal) {
+    pub fn malformed(&mut self, to: &mut String, bytes: &[u8], refusal: Refusal) {
         self.line(to, colour::MALFORMED, format_args!("malformed: {refusal}"));
         self.deeper(to, bytes);
     }
 
-    pub fn truncated(&self, to: &mut String, truncated: Truncated) {
-        self.line(to, colour::TRUNCATED, format_args!("{truncated}"));
+    pub fn truncated(&mut self, to: &mut String, truncated: Truncated, cut: Option<Cut>) {
+        match cut {
+            Some(Cut { outline, bytes }) => {
+                self.line(to, colour::of(outline.kind), format_args!("{outline}, {truncated}"));
+                self.deeper(to, bytes);
+            }
+            None => self.line(to, colour::TRUNCATED, format_args!("{truncated}")),
+        }
     }
 
     fn deeper(&self, to: &mut String, bytes: &[u8]) {
         self.depth.print(to, bytes).expect("a string takes it");
     }
 
-    fn line(&self, to: &mut String, style: Style, what: fmt::Arguments) {
+    fn line(&mut self, to: &mut String, style: Style, what: fmt::Arguments) {
         to.push_str(&self.place);
         if self.colour {
             push(to, format_args!("{style}{what}{style:#}"));
         } else {
             push(to, what);
         }
+        to.push_str(&self.comment);
+        self.comment.clear();
         to.push('\n');
+    }
+}
+
+/// Text of a stranger: what is not printable ASCII becomes a dot.
+struct Plain<'a>(&'a str);
+
+impl fmt::Display for Plain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = |character: char| if matches!(character, ' '..='~') { character } else { '.' };
+        self.0.chars().try_for_each(|character| f.write_char(plain(character)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::capture::samples::{PcapFile, ethernet, frame, packet, pcap, udp};
-use crate::capture::{Capture, Error as CaptureError, LinkType, Order};
+use crate::capture::{Capture, Direction, Error as CaptureError, LinkType, Note, Order};
 use std::cell::RefCell;
 use std::io::Read;
 
@@ -114,6 +114,7 @@ fn columns_grow_to_the_widest_address_and_times_may_run_backwards() {
         destination: "10.0.0.2:2".parse().expect("an address"),
         bytes: packet(0),
         truncated: None,
+        note: Note::default(),
     };
     for (time_ns, source) in [(0, "10.0.0.1:1"), (-2_000, "192.168.100.100:65535"), (9_000, "10.0.0.1:1")] {
         datagram.source = source.parse().expect("an address");
@@ -272,4 +273,94 @@ fn colours_are_asked_for_and_surround_the_same_text() {
         }
     }
     assert_eq!(bare, plain);
+}
+
+#[test]
+fn a_trace_shows_the_process_the_direction_and_what_was_refused() {
+    use crate::capture::write::{self, Passage};
+    let mut file = Vec::new();
+    write::section(&mut file, "paxos 0.1.0");
+    write::interface(&mut file, "A2", "acceptor 2", 0);
+    let address = |text: &str| text.parse().expect("an address");
+    let (from, to) = (address("127.0.0.1:5000"), address("239.0.0.1:7000"));
+    let sent = Passage { time_ns: 1_000_000_000, from, to, direction: Direction::Out };
+    let came = Passage { time_ns: 1_000_002_000, direction: Direction::In, ..sent };
+    write::packet(&mut file, &sent, &packet(0), 0, "");
+    write::packet(&mut file, &came, b"stranger", 0, "refused: \u{1B}[1m");
+    write::packet(&mut file, &came, b"", 0, "refused: empty");
+    write::packet(&mut file, &came, &packet(3), 28 + 44, "");
+    let (lines, summary, errors) = dumped(&file);
+    assert!(errors.is_empty());
+    let length = packet(3).len();
+    let place = |time, way| format!("  {time} A2 {way}  127.0.0.1:5000 > 239.0.0.1:7000 ");
+    let expected = [
+        place("0.000000", "out") + " A2 hello\n",
+        place("0.000002", "in ") + " malformed: not ours: wrong magic  [refused: .[1m]\n",
+        place("0.000002", "in ") + " malformed: too short: 0 of 40 bytes  [refused: empty]\n",
+        place("0.000002", "in ")
+            + &format!(" A2 hello in packet 3, truncated by the capture: 44 of {length} bytes\n"),
+    ];
+    assert_eq!(lines, expected.concat());
+    assert_eq!(summary, "1 packet, 2 malformed, 0 foreign frames, 0 IP fragments, 1 truncated");
+}
+
+/// A trace of A2 with one packet in it, cut after so many bytes.
+fn trace_of(packet: &[u8], bytes: usize, comment: &str) -> Vec<u8> {
+    use crate::capture::write::{self, HEADERS, Passage};
+    let address = |text: &str| text.parse().expect("an address");
+    let (from, to) = (address("127.0.0.1:5000"), address("239.0.0.1:7000"));
+    let passage = Passage { time_ns: 2_000_000_000, from, to, direction: Direction::In };
+    let mut file = Vec::new();
+    write::section(&mut file, "paxos 0.1.0");
+    write::interface(&mut file, "A2", "acceptor 2", HEADERS + bytes);
+    write::packet(&mut file, &passage, packet, HEADERS + bytes, comment);
+    write::filler(&mut file, write::FILLER_MIN);
+    file
+}
+
+fn example(kind: crate::Kind) -> Vec<u8> {
+    let mut examples = crate::packet::tests::examples().into_iter();
+    examples.find(|packet| packet[3] == kind as u8).expect("there is one")
+}
+
+#[test]
+fn of_a_packet_that_a_trace_cut_the_filters_see_what_is_left_of_it() {
+    let file = trace_of(&example(crate::Kind::Phase2a), 68, "");
+    let told = |filter| dumped_with(&[&file], &Options { filter, ..Options::default() });
+    let lines = |filter| told(filter).0.lines().count();
+    let instances = |first| Filter { instances: Some(Instances { first, last: first }), ..Filter::default() };
+    let from = |role| Filter { from: vec![SenderId { role, id: 1 }], ..Filter::default() };
+    let ballot = |round| Filter { ballot: Some(BallotId { round, proposer: 1 }), ..Filter::default() };
+    let kinds = |kind| Filter { kinds: vec![kind], ..Filter::default() };
+    assert_eq!((lines(instances(7)), lines(instances(8))), (1, 0));
+    assert_eq!((lines(from(crate::Role::Proposer)), lines(from(crate::Role::Learner))), (1, 0));
+    assert_eq!((lines(ballot(3)), lines(ballot(2))), (1, 0));
+    assert_eq!((lines(kinds(crate::Kind::Phase2a)), lines(kinds(crate::Kind::Phase2b))), (1, 0));
+    assert_eq!(lines(Filter { clients: vec![1], ..Filter::default() }), 0, "values are not there");
+    assert_eq!(lines(Filter { malformed: true, ..Filter::default() }), 0);
+    let summary = told(instances(8)).1;
+    assert!(summary.starts_with("0 packets, 0 malformed, 1 more that the filters left out, "), "{summary}");
+}
+
+#[test]
+fn the_fields_of_a_cut_packet_are_shown_as_far_as_they_are_there() {
+    let file = trace_of(&example(crate::Kind::Phase2a), 68, "said of it");
+    let (lines, ..) = dumped_with(&[&file], &Options { depth: Depth::Fields, ..Options::default() });
+    let lines: Vec<_> = lines.lines().collect();
+    assert!(
+        lines[0]
+            .ends_with("  P1 2a 3.P1 i7 decided<5, truncated by the capture: 68 of 109 bytes  [said of it]"),
+        "{lines:?}"
+    );
+    assert!(lines[1].starts_with("    header    version 3, kind 2a,") && lines[2].starts_with("    2a   "));
+}
+
+#[test]
+fn lines_of_traces_and_of_other_captures_are_aligned_once_a_trace_was_seen() {
+    let trace = trace_of(&packet(0), 1000, "");
+    let (lines, ..) = dumped_with(&[&trace, &pcap(&[ethernet(0)])], &Options::default());
+    let columns: Vec<_> = lines.lines().map(|line| line.find(" > ").expect("a destination")).collect();
+    assert_eq!(columns.len(), 2);
+    assert!(lines.starts_with("  0.000000 A2 in   127.0.0.1:5000 > "), "{lines}");
+    assert!(columns[0] == columns[1], "{lines}");
 }

@@ -1,7 +1,8 @@
 //! What is drawn as one: a packet, or several alike that follow each other.
 
 use crate::dump::SenderId;
-use crate::{Ballot, Body, Kind, Packet, RangeRecord, Run};
+use crate::sighting::Cut;
+use crate::{Ballot, Body, Kind, Outline, Packet, RangeRecord, Run};
 use std::fmt::{self, Write};
 use std::net::SocketAddrV4;
 
@@ -28,6 +29,8 @@ pub struct Event {
     /// Whom a trace of his own shows to have got it.
     pub receipts: Vec<Receipt>,
     pub notes: Vec<Note>,
+    /// What the traces of processes say of it: that it was refused, or what was dropped before it.
+    pub remarks: Vec<String>,
 }
 
 /// What the trace of a receiver shows.
@@ -70,6 +73,8 @@ pub struct Label {
     words: String,
     /// What numbers are marked by, and the lowest and highest of them.
     numbers: Option<(&'static str, u64, u64)>,
+    /// Whether this is all that the capture kept of it.
+    cut: bool,
 }
 
 impl Event {
@@ -90,6 +95,26 @@ impl Event {
             instances: instances(packet),
             receipts: Vec::new(),
             notes: Vec::new(),
+            remarks: Vec::new(),
+        }
+    }
+
+    /// Of a packet that the capture cut.
+    pub fn of_cut(cut: &Cut, destination: SocketAddrV4, time_ns: i128) -> Event {
+        let outline = &cut.outline;
+        Event {
+            first_ns: time_ns,
+            last_ns: time_ns,
+            sender: SenderId { role: outline.sender.role, id: outline.sender.id },
+            kind: outline.kind,
+            destination,
+            count: 1,
+            line: format!("{outline} cut by the capture: {} of {} bytes", cut.captured, cut.sent),
+            label: Label::cut(outline),
+            instances: outline.front.instance().map(|instance| (instance, instance)).into_iter().collect(),
+            receipts: Vec::new(),
+            notes: Vec::new(),
+            remarks: Vec::new(),
         }
     }
 
@@ -107,6 +132,9 @@ impl Event {
                 (mark, true) => write!(text, " {mark}{low}"),
                 (mark, false) => write!(text, " {mark}{low}\u{2013}{mark}{high}"),
             };
+        }
+        if self.label.cut {
+            text.push_str(" (cut)");
         }
         if self.count > 1 {
             let _ = write!(text, " \u{d7}{}", self.count);
@@ -138,6 +166,15 @@ impl Event {
         }
         for note in later.notes {
             self.note(note);
+        }
+        for remark in later.remarks {
+            self.remark(remark);
+        }
+    }
+
+    pub fn remark(&mut self, remark: String) {
+        if self.remarks.len() < APART_MAX {
+            self.remarks.push(remark);
         }
     }
 
@@ -189,12 +226,13 @@ impl Label {
                 .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
                 .map(|(a, b)| ("i", a, b)),
         };
-        Label { words, numbers }
+        Label { words, numbers, cut: false }
     }
 
-    /// Of a packet of which the header alone was captured.
-    pub fn cut() -> Label {
-        Label { words: "(cut)".into(), numbers: None }
+    /// Of a packet that the capture cut.
+    fn cut(outline: &Outline) -> Label {
+        let numbers = outline.front.instance().map(|instance| ("i", instance, instance));
+        Label { words: String::new(), numbers, cut: true }
     }
 }
 

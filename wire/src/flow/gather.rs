@@ -1,15 +1,17 @@
 //! From sightings to events: what is one packet, what it brought about, and how many are drawn as one.
 
-use super::event::{Event, Label, Note, Receipt};
+use super::event::{Event, Note, Receipt};
 use super::groups::{Addresses, Audience};
 use crate::dump::SenderId;
-use crate::sighting::{Cut, Sighting, What};
+use crate::sighting::{Sighting, What};
 use crate::votes::{Vote, Votes};
-use crate::{Ballot, Body, Kind, Packet};
+use crate::{Ballot, Body, Front, Kind, Packet};
 use std::collections::{BTreeMap, VecDeque};
 
 /// How many processes get a line; packets of more are counted and left out.
 pub const PROCESSES_MAX: usize = 48;
+/// Characters that are kept of what a trace says of a packet.
+const REMARK_MAX: usize = 200;
 /// How many new starts of a process break its line.
 const STARTS_MAX: usize = 64;
 /// How many packets are remembered to recognise them when they are sighted again.
@@ -75,6 +77,8 @@ pub struct Gather {
     recent: BTreeMap<Identity, usize>,
     order: VecDeque<Identity>,
     votes: Votes,
+    /// What a trace said last, until an event takes it along.
+    remark: Option<String>,
     asked: Ballot,
     leader: Ballot,
     leading: Option<SenderId>,
@@ -91,6 +95,7 @@ impl Gather {
             recent: BTreeMap::new(),
             order: VecDeque::new(),
             votes: Votes::default(),
+            remark: None,
             asked: Ballot::ZERO,
             leader: Ballot::ZERO,
             leading: None,
@@ -101,6 +106,15 @@ impl Gather {
         if let Some(trace) = self.all.traces.get_mut(sighting.file) {
             let (first, last) = trace.span_ns.unwrap_or((sighting.time_ns, sighting.time_ns));
             trace.span_ns = Some((first.min(sighting.time_ns), last.max(sighting.time_ns)));
+            // A trace says itself whose it is.
+            if let Some(process) = sighting.note.process.as_deref().and_then(SenderId::read) {
+                trace.process = Some(process);
+            }
+        }
+        if let Some(comment) = &sighting.note.comment {
+            let process = sighting.note.process.as_deref().unwrap_or("the capture");
+            let comment: String = comment.chars().take(REMARK_MAX).collect();
+            self.remark = Some(format!("{process}: {comment}"));
         }
         match &sighting.what {
             What::Packet(packet) => {
@@ -114,9 +128,14 @@ impl Gather {
                 }
             }
             What::Cut(cut) => {
-                let identity = (cut.sender, cut.incarnation, cut.sequence);
+                let outline = &cut.outline;
+                let mut event = Event::of_cut(cut, sighting.destination, sighting.time_ns);
+                let identity = (event.sender, outline.sender.incarnation, outline.sequence);
                 if self.is_new(identity, &sighting) {
-                    self.add(of_cut(cut, &sighting), identity, &sighting);
+                    if let Front::Phase2a { ballot, .. } = outline.front {
+                        self.lead(&mut event, ballot);
+                    }
+                    self.add(event, identity, &sighting);
                 }
             }
             What::CutShort | What::Malformed => self.all.not_drawn += 1,
@@ -131,6 +150,9 @@ impl Gather {
             && process != identity.0
             && let Some(event) = self.all.events.get_mut(*at)
         {
+            if let Some(remark) = self.remark.take() {
+                event.remark(remark);
+            }
             event.receive(Receipt { process, time_ns: sighting.time_ns, count: 1 });
         }
         false
@@ -146,6 +168,9 @@ impl Gather {
         }
         if self.all.events.is_empty() && !event.notes.iter().any(|note| matches!(note, Note::Leads(..))) {
             self.all.led_before = self.leading;
+        }
+        if let Some(remark) = self.remark.take() {
+            event.remark(remark);
         }
         self.all.packets += 1;
         let receiver = self.all.traces.get(sighting.file).and_then(|trace| trace.process);
@@ -204,9 +229,8 @@ impl Gather {
             self.asked = body.ballot.get();
             event.note(Note::Asks(event.sender, self.asked));
         }
-        if let Some(ballot) = crate::stat::led_ballot(packet).filter(|ballot| *ballot > self.leader) {
-            (self.leader, self.leading) = (ballot, Some(event.sender));
-            event.note(Note::Leads(event.sender, ballot));
+        if let Some(ballot) = crate::stat::led_ballot(packet) {
+            self.lead(event, ballot);
         }
         if let Body::Phase2b(body, lives, ranges) = packet.body {
             let ranges = crate::RangeRecord::all(ranges);
@@ -215,6 +239,13 @@ impl Gather {
                     event.note(Note::Chosen(vote.instance, vote.instance));
                 }
             });
+        }
+    }
+
+    fn lead(&mut self, event: &mut Event, ballot: Ballot) {
+        if ballot > self.leader {
+            (self.leader, self.leading) = (ballot, Some(event.sender));
+            event.note(Note::Leads(event.sender, ballot));
         }
     }
 
@@ -275,25 +306,6 @@ impl Gather {
         self.all.events.sort_by_key(|event| event.first_ns);
         self.all.quorum = self.votes.quorum();
         self.all
-    }
-}
-
-fn of_cut(cut: &Cut, sighting: &Sighting) -> Event {
-    Event {
-        first_ns: sighting.time_ns,
-        last_ns: sighting.time_ns,
-        sender: cut.sender,
-        kind: cut.kind,
-        destination: sighting.destination,
-        count: 1,
-        line: format!(
-            "{} {} cut by the capture: {} of {} bytes",
-            cut.sender, cut.kind, cut.captured, cut.sent
-        ),
-        label: Label::cut(),
-        instances: Vec::new(),
-        receipts: Vec::new(),
-        notes: Vec::new(),
     }
 }
 

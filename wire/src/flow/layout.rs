@@ -99,10 +99,11 @@ pub fn layout(gathered: &Gathered, top: f64) -> Layout {
             }
             y = y.max(labels[column] + LABEL_STEP);
             labels[column] = y;
-            if !event.notes.is_empty() {
+            let notes = event.notes.len() + event.remarks.len();
+            if notes > 0 {
                 y = y.max(note_at + LABEL_STEP);
                 labels[column] = y;
-                note_at = y + LABEL_STEP * (event.notes.len() - 1) as f64;
+                note_at = y + LABEL_STEP * (notes - 1) as f64;
             }
             rows.push(Row { column, y, arrows: Vec::new(), unknown: false });
         }

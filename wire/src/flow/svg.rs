@@ -72,7 +72,11 @@ fn draw(to: &mut String, all: &Gathered, layout: &Layout, title: &str, standalon
                 Escaped(&event.label())
             )?;
         }
-        write!(to, "\nto {}{}</title>", event.destination, Receivers(all, row))?;
+        write!(to, "\nto {}{}", event.destination, Receivers(all, row))?;
+        for remark in &event.remarks {
+            write!(to, "\n{}", Escaped(remark))?;
+        }
+        to.push_str("</title>");
         ways(to, layout, row, event.count > 1)?;
         to.push_str("</g>\n");
     }
@@ -103,16 +107,27 @@ fn words(to: &mut String, layout: &Layout, event: &Event, row: &Row) -> fmt::Res
         y - 10.0
     )?;
     write!(to, r#"<text class="l" x="{:.0}" y="{:.1}">{}</text>"#, x - 5.0, y - 1.5, Escaped(&label))?;
-    if !event.notes.is_empty() {
+    if event.notes.len() + event.remarks.len() > 0 {
         write!(to, r#"<path class="to-note" d="M{x:.0} {y:.1}H{:.0}"/>"#, layout.notes - 4.0)?;
         write!(to, r#"<path class="mark" d="M{x:.0} {:.1}l4 4l-4 4l-4 -4z"/>"#, y - 4.0)?;
     }
-    for (at, note) in event.notes.iter().enumerate() {
+    let mut notes: Vec<String> = event.notes.iter().map(Note::to_string).collect();
+    notes.extend(event.remarks.iter().map(|remark| shortened(remark)));
+    for (at, note) in notes.iter().enumerate() {
         let y = y + at as f64 * LABEL_STEP + 3.5;
-        write!(to, r#"<text class="note" x="{:.0}" y="{y:.1}">{note}</text>"#, layout.notes)?;
+        write!(to, r#"<text class="note" x="{:.0}" y="{y:.1}">{}</text>"#, layout.notes, Escaped(note))?;
     }
     to.push_str("</g>\n");
     Ok(())
+}
+
+/// As much of a remark as there is room for beside the picture.
+fn shortened(remark: &str) -> String {
+    let mut text: String = remark.chars().take(21).collect();
+    if text.len() < remark.len() {
+        text.push('\u{2026}');
+    }
+    text
 }
 
 /// Where an event goes, in words.

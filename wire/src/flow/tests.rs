@@ -5,7 +5,7 @@ use super::gather::{Gather, Gathered, Way};
 use super::*;
 use crate::Role;
 use crate::capture::samples::run::{ACCEPTORS, Run, small};
-use crate::capture::{Capture, Error};
+use crate::capture::{Capture, Direction, Error, write};
 
 /// Nothing here may fail or wait.
 struct Calm;
@@ -129,6 +129,43 @@ fn the_trace_of_a_receiver_shows_when_it_came_and_what_was_lost() {
 }
 
 #[test]
+fn a_trace_says_whose_it_is_and_what_happened_and_that_is_drawn() {
+    let run = small(2);
+    let mut trace = Vec::new();
+    write::section(&mut trace, write::APPLICATION);
+    write::interface(&mut trace, "A2", "acceptor 2", 96);
+    for (at, (us, ip)) in run.datagrams.iter().enumerate() {
+        let mine = ip[28..].get(6..10) == Some(&[Role::Acceptor as u8, 0, 0, 2]);
+        let port = |at: usize| u16::from_be_bytes([ip[at], ip[at + 1]]);
+        if !mine && port(22) != ACCEPTORS {
+            continue;
+        }
+        let passage = write::Passage {
+            time_ns: 1_000_000_000_000 + (u64::from(*us) + if mine { 0 } else { 5 }) * 1000,
+            from: std::net::SocketAddrV4::new([127, 0, 0, 1].into(), port(20)),
+            to: std::net::SocketAddrV4::new([239, 0, 0, 1].into(), port(22)),
+            direction: if mine { Direction::Out } else { Direction::In },
+        };
+        // The last that comes; one before it was dropped.
+        let comment = if at == 13 { "the kernel dropped <3> datagrams" } else { "" };
+        write::packet(&mut trace, &passage, &ip[28..], 96, comment);
+    }
+    let all = gathered(&[run.whole(), trace.clone()], vec![None, None], 1000);
+    assert_eq!(
+        ways(&all, "2a i0").into_iter().find(|(who, _)| who == "A2"),
+        Some(("A2".into(), Way::Seen(1_015_000)))
+    );
+    let mut text = String::new();
+    svg::picture(&mut text, &all, "a trace", true);
+    assert!(text.contains("A2: the kernel dropped &lt;3&gt; datagrams"), "{text}");
+    let alone = gathered(&[trace], vec![None], 1000);
+    assert!(
+        alone.events.iter().any(|event| event.label() == "2a i1 (cut)"),
+        "long packets are cut in a trace"
+    );
+}
+
+#[test]
 fn a_packet_sighted_twice_is_drawn_once() {
     let file = small(3).whole();
     let once = gathered(std::slice::from_ref(&file), vec![None], 1000);
@@ -198,7 +235,9 @@ fn a_packet_that_was_cut_is_drawn_with_what_its_header_says() {
     let run = small(1);
     let all = gathered(&[run.pcap(0, 28 + 44, |_| true)], vec![None], 1000);
     assert!(all.events.iter().any(|event| event.label() == "2a (cut)"));
-    assert!(all.events.iter().any(|event| event.line.starts_with("P1 2a cut by the capture: 44 of ")));
+    assert!(
+        all.events.iter().any(|event| event.line.starts_with("P1 2a in packet 1 cut by the capture: 44 of "))
+    );
 }
 
 #[test]

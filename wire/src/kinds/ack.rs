@@ -1,6 +1,7 @@
 //! Ack: the leader tells clients what is decided, what has come, and how much more may.
 
 use super::{demand, fixed, records};
+use crate::header::sequence;
 use crate::layout::{body, record};
 use crate::{BallotField, Refusal};
 use core::fmt;
@@ -49,7 +50,7 @@ impl Status {
 
 record! {
     /// What the leader says of one session.
-    pub struct AckRecord: 64 bytes {
+    pub struct AckRecord: 70 bytes {
         /// The id of the client.
         pub client: U16,
         /// A [`Status`].
@@ -64,6 +65,9 @@ record! {
         pub decided_until: U64,
         /// The leader has every entry below; `received_until` itself it has not.
         pub received_until: U64,
+        /// One past the sequence number of the latest packet of this session that came with an entry, 48 bits; 0 when none
+        /// has. Entries sent before it that have not come were lost on the way (RFC 9002 §6.1.1).
+        pub heard_until: [u8; 6] as Number,
         /// Bit i (bit i % 8 of byte i / 8): entry `received_until + 1 + i` has come, too.
         pub beyond: [u8; BEYOND_BITS / 8] as Set,
     }
@@ -72,6 +76,11 @@ record! {
 impl AckRecord {
     pub fn status(&self) -> Option<Status> {
         Status::ALL.into_iter().find(|s| *s as u8 == self.status)
+    }
+
+    /// How far the leader has heard this session: see the field.
+    pub fn heard_until(&self) -> u64 {
+        sequence(self.heard_until)
     }
 
     /// Whether the leader has this entry.
@@ -120,7 +129,7 @@ impl Ack {
             if beyond > 0 {
                 write!(f, "+{beyond}")?;
             }
-            write!(f, " credit {}", ack.credit)?;
+            write!(f, " heard<{} credit {}", ack.heard_until(), ack.credit)?;
         }
         Ok(())
     }

@@ -31,7 +31,7 @@ pub struct Hops {
     pub ranges: Histogram<u64>,
     pub instances: Histogram<u64>,
     pub votes: Histogram<u64>,
-    /// Instances that the votes seen choose, and those of them whose 2a was not seen.
+    /// Instances that the votes seen choose, and those of them whose 2a was not seen, or not whole.
     pub chosen: u64,
     pub chosen_unseen: u64,
     /// Values that end in the batches chosen.
@@ -49,7 +49,8 @@ pub struct Hops {
 struct Proposal {
     ballot: Ballot,
     time_ns: i128,
-    values: u64,
+    /// That end in its batch, where that is known.
+    values: Option<u64>,
     entries: Vec<EntryId>,
 }
 
@@ -104,16 +105,18 @@ impl Hops {
         again
     }
 
-    /// Returns whether the instance had been proposed in this ballot before.
-    pub fn propose(&mut self, instance: u64, ballot: Ballot, batch: Batch, time_ns: i128) -> bool {
-        self.entries.saturating_record(batch.entries().count() as u64);
-        self.entry_bytes.saturating_record(batch.entries().map(|entry| entry.bytes.len() as u64).sum());
-        if self.proposed.get(&instance).is_some_and(|known| known.ballot >= ballot) {
-            return self.proposed.get(&instance).is_some_and(|known| known.ballot == ballot);
+    /// Returns whether the instance had been proposed in this ballot before. Of a 2a that was cut the batch is not known.
+    pub fn propose(&mut self, instance: u64, ballot: Ballot, batch: Option<Batch>, time_ns: i128) -> bool {
+        if let Some(batch) = batch {
+            self.entries.saturating_record(batch.entries().count() as u64);
+            self.entry_bytes.saturating_record(batch.entries().map(|entry| entry.bytes.len() as u64).sum());
+        }
+        if let Some(known) = self.proposed.get(&instance).filter(|known| known.ballot >= ballot) {
+            return known.ballot == ballot;
         }
         let mut entries = Vec::new();
         let mut values = 0;
-        for entry in batch.entries() {
+        for entry in batch.into_iter().flat_map(Batch::entries) {
             values += entry.bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
             let id = (entry.client, entry.incarnation, entry.number);
             entries.push(id);
@@ -123,6 +126,7 @@ impl Hops {
                 record(&mut self.submit_to_2a, time_ns - submitted_ns);
             }
         }
+        let values = batch.map(|_| values);
         self.proposed.insert(instance, Proposal { ballot, time_ns, values, entries });
         if self.proposed.len() > INSTANCES_MAX {
             self.proposed.pop_first();
@@ -164,7 +168,8 @@ impl Hops {
         }
         if vote.chosen {
             record(&mut self.quorum, time_ns - proposal.time_ns);
-            self.values += proposal.values;
+            self.values += proposal.values.unwrap_or_default();
+            self.chosen_unseen += u64::from(proposal.values.is_none());
             for entry in &proposal.entries {
                 if let Some(times) = self.submitted.get_mut(entry) {
                     times.chosen_ns.get_or_insert(time_ns);

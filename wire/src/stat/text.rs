@@ -188,7 +188,7 @@ fn over_time(stat: &Stat) -> String {
         let unseen = number(hops.chosen_unseen);
         let _ = writeln!(
             text,
-            "of {unseen} of these instances the 2a is not to be seen, nor how many values it held"
+            "of {unseen} of these instances the 2a is not to be seen, or not whole, so neither how many values it held"
         );
     }
     text

@@ -121,6 +121,7 @@ fn ack(object: &mut Object, ack: &AckRecord) {
     object.number("credit", ack.credit.get());
     object.id("incarnation", ack.incarnation.get());
     object.number("decided_until", ack.decided_until.get());
+    object.number("heard_until", ack.heard_until());
     let received = ack.received_until.get();
     object.number("received_until", received);
     let beyond = (received + 1..).take(BEYOND_BITS).filter(|number| ack.has(*number));

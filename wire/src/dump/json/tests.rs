@@ -2,7 +2,8 @@
 
 use crate::Kind;
 use crate::capture::samples::{PcapFile, frame, packet, udp};
-use crate::capture::{Capture, Error, LinkType, Order};
+use crate::capture::write::{self, HEADERS, Passage};
+use crate::capture::{Capture, Direction, Error, LinkType, Order};
 use crate::dump::{Format, Host, Input, Options, Output, dump};
 use crate::packet::tests::examples;
 use serde_json::{Value, json};
@@ -28,9 +29,13 @@ fn objects(payloads: &[Vec<u8>]) -> Vec<Value> {
         let time = ((ns / 1_000_000_000) as u32, (ns % 1_000_000_000) as u32);
         file = file.record(time, &frame(LinkType::RAW, &udp(payload)), 28 + 1500);
     }
+    objects_of(&file.bytes)
+}
+
+fn objects_of(file: &[u8]) -> Vec<Value> {
     let mut text = Vec::new();
     let output = Output::new(&mut text);
-    let inputs = vec![Input { name: "a \"b\".pcap".into(), stream: Box::new(Capture::new(&file.bytes[..])) }];
+    let inputs = vec![Input { name: "a \"b\".pcap".into(), stream: Box::new(Capture::new(file)) }];
     let options = Options { format: Format::Json, ..Options::default() };
     dump(inputs, &options, &output, &mut Nobody).1.expect("a vector takes it");
     drop(output);
@@ -99,6 +104,32 @@ fn what_is_no_whole_packet_is_told_with_its_reason() {
         told(objects.last().expect("some")),
         json!({"kind": "truncated", "cause": "capture", "captured": 1500, "sent": 1920})
     );
+}
+
+#[test]
+fn a_trace_tells_the_process_and_of_each_datagram_once_what_was_said() {
+    let address = |text: &str| text.parse().expect("an address");
+    let (from, to) = (address("127.0.0.1:5000"), address("239.0.0.1:7000"));
+    let passage = Passage { time_ns: 2_000_000_000, from, to, direction: Direction::Out };
+    let proposal =
+        examples().into_iter().find(|packet| packet[3] == Kind::Phase2a as u8).expect("an example");
+    let mut file = Vec::new();
+    write::section(&mut file, "paxos 0.1.0");
+    write::interface(&mut file, "P1", "proposer 1", 0);
+    write::packet(&mut file, &passage, &packet(0).repeat(2), 0, "not sent: \"no route\"");
+    write::packet(&mut file, &Passage { direction: Direction::In, ..passage }, &proposal, HEADERS + 68, "");
+    let objects = objects_of(&file);
+    let [first, second, cut] = &objects[..] else { panic!("{objects:?}") };
+    let note = |object: &Value| ["process", "direction", "comment"].map(|field| object[field].clone());
+    assert_eq!(note(first), [json!("P1"), json!("out"), json!("not sent: \"no route\"")]);
+    assert_eq!(note(second), [json!("P1"), json!("out"), Value::Null]);
+    assert_eq!(note(cut), [json!("P1"), json!("in"), Value::Null]);
+    let told = ["kind", "cut", "sender", "instance", "decided_until", "captured", "sent"];
+    assert_eq!(
+        told.map(|field| cut[field].clone()),
+        [json!("truncated"), json!("2a"), json!("P1"), json!(7), json!(5), json!(68), json!(109)]
+    );
+    assert_eq!((&cut["ballot"]["round"], &cut["ballot"]["proposer"]), (&json!(3), &json!(1)));
 }
 
 /// The fields in the docs: every word in backquotes behind the first column, by the words in the first.
