@@ -10,19 +10,20 @@ use wire::flow::{Format, Options, flow};
 
 const AFTER_HELP: &str = "\
 A line per process, grouped by role, time downwards, and an arrow per packet to each receiver, in colours by kind.
-Who receives is inferred (dashed) from who listens where; with one capture nothing tells when. A file that is called
-after a process (A2.pcap, l1.pcapng, learner1.pcap) is taken as what that process sent and received: then arrows
-end when they did (solid), and what the trace lacks is crossed out. Their clocks are taken as one.
+Who receives is inferred (dashed) from who listens where; with one capture nothing tells when. A trace of a process
+(paxos --trace), or a capture that is called after one (A2.pcap, learner1.pcap), shows what that process sent and
+received: then arrows end when they did (solid), what the trace lacks is crossed out, and what it says beside is
+told. All clocks are taken as one.
 
-Silence is cut short, with its length on the axis. Of more packets than --events says, those alike (one sender, kind
-and destination) that follow each other are drawn as one with their number, so a picture of any capture opens:
+Long gaps are cut short, with their length on the axis. Of more packets than --events says, those alike (one sender,
+kind and destination) that follow each other are drawn as one with their number, so a picture of any capture opens:
 about 1 KiB per event. The page looks closer: hover over a packet for its line, filter by words, drag, zoom.
 
 Examples:
   wire flow run.pcap -o run.html
   wire flow run.pcap --since 1.05 --until 1.06 -o one.svg
   wire flow run.pcap --instance 7 -o - >seven.svg
-  wire flow a1.pcapng a2.pcapng l1.pcapng -o losses.html";
+  wire flow traces/*.pcapng -o losses.html";
 
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]

@@ -12,13 +12,13 @@ const AFTER_HELP: &str = "\
 A packet is counted once, however many of the captures, interfaces or receivers show it: it is known by its sender,
 the sender's start and its sequence number. What a capture lacks, nobody can count: times are between sightings, and
 a gap in a sender's numbers is what was lost on the way to the capture, or was not sent there. Captures of several
-hosts are taken to have one clock.
+hosts are taken to have one clock. Traces of processes (paxos --trace) are captures like any other.
 
 Memory is bounded: 64 processes are told apart, 4096 instances and 16384 entries followed at once.
 
 Examples:
   wire stat run.pcap
-  wire stat a1.pcap a2.pcap a3.pcap l1.pcap    also what each of them lacks of what the others show
+  wire stat traces/*.pcapng       also what each of them lacks of what the others show
   wire stat run.pcap --since 10 --until 20
   wire stat run.pcap --json | jq .submit_to_ack_ns.p99    the object is described in docs/wire-json.md";
 
