@@ -17,7 +17,8 @@
 //! ```
 //!
 //! This crate holds no socket, no clock and no role: it can be used by tools that only look, as its own
-//! `wire dump` does: [`capture`] reads what was recorded, [`dump`] prints it.
+//! `wire dump` does: [`capture`] reads what was recorded, [`dump`] prints it,
+//! [`mod@stat`] counts it, [`mod@flow`] draws it.
 
 mod ballot;
 mod batch;
