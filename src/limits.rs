@@ -120,9 +120,9 @@ pub const CREDIT_SHARE: (u64, u64) = (5, 8);
 
 /// What of a receive buffer is filled at most, before that share is taken, where there is a network between:
 /// ports of switches on the way hold less than the largest buffers, and nobody tells of what they drop. What is
-/// unread is 384 KiB then, of full packets 250 KB: a link of 1 Gbit/s is full with 125 KB when a round trip takes 1 ms,
-/// and with 250 KB when a sync of 1 ms belongs to it.
-pub const LAN_SPACE: usize = (384 << 10) * CREDIT_SHARE.1 as usize / CREDIT_SHARE.0 as usize;
+/// unread is 512 KiB then, of full packets 335 KB: a link of 1 Gbit/s is full with 125 KB for each millisecond of a round
+/// trip, of which votes that gather are one, and a sync or a late wake-up another.
+pub const LAN_SPACE: usize = (512 << 10) * CREDIT_SHARE.1 as usize / CREDIT_SHARE.0 as usize;
 
 /// How long a receiver that does not read may hold the leader back before it is left to catch up: 250 ms.
 pub const PATIENCE: u64 = 250 * MS;
