@@ -143,6 +143,7 @@ cargo_step cargo clippy --workspace --all-targets -- -D warnings
 cargo_step cargo test --workspace
 cargo_step cargo test --workspace --bench codec --bench turns # each of them once; `cargo bench` measures
 cargo_step cargo build --release --workspace
+cargo_step cargo build --release -p wire --example forge
 
 # --- the simulator --------------------------------------------------------------------------------------------------
 
@@ -182,6 +183,7 @@ checked run_full_disk.sh
 checked run_trace.sh 10000
 scenario run_dissector.sh 1000
 scenario run_flow.sh 10
+scenario run_check.sh 20000
 for loss in 10 30 50; do
     checked run_loss.sh 2000 $loss
     checked run_per_receiver_loss.sh 2000 $loss

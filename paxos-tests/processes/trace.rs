@@ -87,6 +87,41 @@ fn each_process_traces_what_it_sent_heard_and_refused_and_others_can_read_it() {
 }
 
 #[test]
+fn the_log_at_debug_level_tells_each_packet_in_the_words_of_a_dump_of_the_trace() {
+    let cluster = Cluster::new();
+    let path = trace_of(&cluster, "A1");
+    let more = ["-v", "--trace", path.to_str().expect("a path of ours"), "--trace-snap", "0"];
+    let mut first = cluster.role("acceptor", 1, &more);
+    let _others = [2, 3].map(|id| cluster.role("acceptor", id, &[]));
+    let _proposer = cluster.role("proposer", 1, &[]);
+    let mut learner = cluster.role("learner", 1, &[]);
+    learner.serves();
+    cluster.client(1, "a\nb\n", &[]).succeeds();
+    learner.prints(2);
+    let log = first.terminates().stderr;
+    let words = |mark: &str| -> Vec<String> {
+        let lines = log.lines().filter_map(|line| line.split_once(mark));
+        lines.map(|(_, packet)| packet.trim().to_owned()).collect()
+    };
+    let all = read(&path);
+    let packets = |way: Direction| -> Vec<String> {
+        let some = all.iter().filter(|datagram| datagram.note.direction == Some(way));
+        let packets = some.flat_map(|datagram| wire::split(&datagram.bytes));
+        packets.filter_map(|bytes| wire::Packet::parse(bytes).ok()).map(|packet| packet.to_string()).collect()
+    };
+    for (mark, way) in [("> ", Direction::Out), ("< ", Direction::In)] {
+        let (logged, traced) = (words(mark), packets(way));
+        assert!(!traced.is_empty());
+        // What came back to its own sender is logged, and in the trace once.
+        assert!(traced.iter().all(|line| logged.contains(line)), "{mark}: {traced:?} is not {logged:?}");
+        assert!(
+            logged.iter().any(|line| line.contains(if mark == "> " { " 2b " } else { " 2a " })),
+            "{logged:?}"
+        );
+    }
+}
+
+#[test]
 fn a_trace_without_space_ends_and_the_process_goes_on() {
     let cluster = Cluster::new();
     let more = ["--trace", "/dev/full"];

@@ -4,10 +4,12 @@ use crate::engine::heap;
 use crate::sim::failure::{Failure, Rule};
 use crate::sim::shrink::shrink;
 use crate::sim::story::Seconds;
-use crate::sim::{self, Script, Story, World};
+use crate::sim::{self, Script, Story, Trace, Watch, World};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use std::fs::File;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -32,6 +34,12 @@ pub struct SimArgs {
     /// "3 acceptors; 1 proposer; 1 learner; client 1 submits 9 values; expect all delivered within 1s".
     #[arg(long, value_name = "SENTENCES")]
     script: Option<String>,
+    /// Writes every packet of the run to this file, as a capture for `wire check`, `wire story` and `wire dump`.
+    #[arg(long, value_name = "FILE", requires = "seed")]
+    trace: Option<PathBuf>,
+    /// Tells nothing of what the checker finds, and goes on: the trace is to show it.
+    #[arg(long, requires = "trace")]
+    unchecked: bool,
     /// Ends with the first seed that fails, and tells it in one line.
     #[arg(long, conflicts_with = "seed")]
     first: bool,
@@ -66,7 +74,7 @@ pub fn main(args: &SimArgs, quiet: bool) -> Result<ExitCode, String> {
     args.planted.iter().copied().for_each(crate::planted::plant);
     let script = args.script.as_deref().map(parse).transpose()?;
     match args.seed {
-        Some(seed) => Ok(tell(seed, script.unwrap_or_else(|| made_up(seed)), quiet)),
+        Some(seed) => tell(seed, script.unwrap_or_else(|| made_up(seed)), quiet, args),
         None => Ok(Sweep::new(args, script).run()),
     }
 }
@@ -80,21 +88,28 @@ fn made_up(seed: u64) -> Script {
     Script::parse(&sim::script(seed)).expect("what is made up is understood")
 }
 
-/// One run, as a story on stdout.
-fn tell(seed: u64, script: Script, quiet: bool) -> ExitCode {
+/// One run, as a story on stdout, and as a trace.
+fn tell(seed: u64, script: Script, quiet: bool, args: &SimArgs) -> Result<ExitCode, String> {
+    let told = |path: &Path, error: io::Error| format!("{}: {error}", path.display());
+    let create = |path: &PathBuf| File::create(path).map(Trace::new).map_err(|error| told(path, error));
+    let trace = args.trace.as_ref().map(create).transpose()?;
     let story = if quiet { Story::Untold } else { Story::Aloud(Box::new(line_on_stdout)) };
     let started = Instant::now();
-    let run = sim::run(seed, &script, story);
+    let watch = Watch { trace, unchecked: args.unchecked };
+    let mut run = sim::run_watched(seed, &script, story, watch);
+    if let (Some(path), Some(trace)) = (&args.trace, run.world.take_trace()) {
+        trace.finish().map_err(|error| told(path, error))?;
+    }
     let mut totals = Totals::default();
     totals.add(&run.world);
     match run.result {
         Ok(()) => {
             say(&format!("seed {seed}: as expected; {}", totals.summary(started.elapsed())));
-            ExitCode::SUCCESS
+            Ok(ExitCode::SUCCESS)
         }
         Err(failure) => {
             say(&format!("seed {seed}: {failure}"));
-            ExitCode::FAILURE
+            Ok(ExitCode::FAILURE)
         }
     }
 }

@@ -31,6 +31,7 @@ pub mod script;
 pub mod shrink;
 pub mod story;
 pub mod stream;
+pub mod trace;
 pub mod world;
 
 pub use chance::Chance;
@@ -39,6 +40,7 @@ pub use generate::{amnesia, crowd, forget, late_promise, random_script, script, 
 pub use network::Who;
 pub use script::Script;
 pub use story::Story;
+pub use trace::Trace;
 pub use world::World;
 
 /// What a script came to.
@@ -51,7 +53,22 @@ pub struct Run {
 
 /// Runs a script in a new world. A panic is a failure as any other.
 pub fn run(seed: u64, script: &Script, story: Story) -> Run {
+    run_watched(seed, script, story, Watch::default())
+}
+
+/// Who looks on besides the story.
+#[derive(Default)]
+pub struct Watch {
+    /// Every packet goes there.
+    pub trace: Option<Trace>,
+    /// The checker tells of nothing that it finds, so that the run goes on.
+    pub unchecked: bool,
+}
+
+/// As [`run`].
+pub fn run_watched(seed: u64, script: &Script, story: Story, watch: Watch) -> Run {
     let mut world = World::new(seed, story);
+    world.watch(watch);
     let result = failure::catch(|| world.run(script));
     Run { world, result }
 }

@@ -6,9 +6,10 @@ mod lives;
 mod storage;
 mod turn;
 
+use super::Watch;
 use super::budget::Budget;
 use super::chance::Chance;
-use super::check::Checker;
+use super::check::{Checked, Checker};
 use super::network::{Network, Who};
 use super::node::Node;
 use super::packets::Packets;
@@ -16,6 +17,7 @@ use super::queue::{Queue, What};
 use super::script::Crash;
 use super::story::Story;
 use super::stream::Stream;
+use super::trace::Trace;
 use crate::protocol::{Nanos, Stop};
 use carry::Old;
 use storage::Storage;
@@ -89,6 +91,8 @@ pub struct World {
     ended: Vec<Ended>,
     counts: Counts,
     digest: u64,
+    trace: Option<Trace>,
+    unchecked: bool,
 }
 
 impl World {
@@ -125,7 +129,33 @@ impl World {
             ended: Vec::new(),
             counts: Counts::default(),
             digest: 0,
+            trace: None,
+            unchecked: false,
         }
+    }
+
+    /// Lets somebody look on.
+    pub(super) fn watch(&mut self, watch: Watch) {
+        (self.trace, self.unchecked) = (watch.trace, watch.unchecked);
+    }
+
+    /// The trace, to be finished.
+    pub fn take_trace(&mut self) -> Option<Trace> {
+        self.trace.take()
+    }
+
+    /// Whether nothing holds any more: more was lost than the engine claims to survive, or nobody asks.
+    pub fn is_unchecked(&self) -> bool {
+        self.checker.is_suspended()
+    }
+
+    /// What the checker finds; nothing, and no more of it, where nobody asks.
+    fn found(&mut self, checked: Checked) -> Checked {
+        if checked.is_err() && self.unchecked {
+            self.checker.suspend();
+            return Ok(());
+        }
+        checked
     }
 
     /// The simulated time since the beginning.

@@ -1,9 +1,12 @@
 //! The command line: what may be asked, and what the user hears when it cannot be done.
 
+mod captures;
+mod check;
 mod dump;
 mod flow;
 mod follow;
 mod stat;
+mod story;
 mod values;
 
 use clap::{Parser, Subcommand};
@@ -33,6 +36,10 @@ enum Command {
     Stat(Box<stat::Args>),
     /// Draws who sent what to whom when, as a picture or a page
     Flow(Box<flow::Args>),
+    /// Holds captures against the invariants of the protocol
+    Check(check::Args),
+    /// Tells all that happened to one instance, or to one value
+    Story(story::Args),
     /// Prints a Wireshark dissector of the packets, in Lua
     #[command(after_help = DISSECTOR_HELP)]
     Dissector,
@@ -60,6 +67,8 @@ pub fn run() -> Result<ExitCode, Error> {
         Command::Dump(args) => dump::run(*args),
         Command::Stat(args) => stat::run(*args),
         Command::Flow(args) => flow::run(*args),
+        Command::Check(args) => check::run(&args),
+        Command::Story(args) => story::run(&args),
         Command::Dissector => print(&dissector()),
     }
 }
@@ -78,6 +87,7 @@ pub enum Error {
     Directory(PathBuf),
     Terminal,
     FollowStdin,
+    TwiceStdin,
     Signal(io::Error),
     Create(PathBuf, io::Error),
     /// A sentence.
@@ -92,6 +102,9 @@ impl fmt::Display for Error {
             Error::Directory(path) => write!(f, "{}: a directory; name a capture file in it", path.display()),
             Error::Terminal => f.write_str(
                 "standard input is a terminal; pipe a capture into it: tcpdump -U -w - udp | wire dump -",
+            ),
+            Error::TwiceStdin => f.write_str(
+                "standard input cannot be read twice, which a story takes: save it to a file, and name that",
             ),
             Error::FollowStdin => f.write_str(
                 "standard input is read until it is closed anyway: leave out --follow, or name a file",

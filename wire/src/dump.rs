@@ -13,13 +13,14 @@ mod output;
 
 pub use filter::{BallotId, Filter, Instances, SenderId};
 pub use merge::{Input, Step, Stream};
+pub(crate) use merge::{Merge, Next};
 pub use output::{FlushFirst, Output};
 
 use crate::capture::{self, Datagram, Tally};
 use crate::{Outline, Packet, Refusal};
 use json::Json;
+pub(crate) use json::Object;
 use lines::Lines;
-pub(crate) use merge::{Merge, Next};
 use std::fmt;
 use std::io::{self, Write};
 

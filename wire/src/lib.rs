@@ -23,6 +23,7 @@
 mod ballot;
 mod batch;
 pub mod capture;
+pub mod check;
 pub mod dissector;
 pub mod dump;
 pub mod flow;
@@ -35,6 +36,7 @@ mod ranges;
 mod refusal;
 mod sighting;
 pub mod stat;
+pub mod story;
 mod votes;
 
 /// The page of all packets, made from their declarations.

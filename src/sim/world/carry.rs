@@ -47,7 +47,11 @@ impl World {
         let tag = u64::from_le_bytes(packet.header.tag);
         self.digest = (self.digest ^ tag ^ self.now).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
         let speaker = Speaker { start: origin.start, life: origin.life, durable };
-        self.checker.sent(self.now, &packet, speaker, &self.streams)?;
+        if let Some(trace) = &mut self.trace {
+            trace.packet(self.now, node::address(origin.start), to, bytes);
+        }
+        let checked = self.checker.sent(self.now, &packet, speaker, &self.streams);
+        self.found(checked)?;
         let id = self.packets.put(bytes);
         let sent = Old { origin, to, kind: packet.kind, packet: id };
         let told = self.story.is_told().then(|| format!("{packet} →"));
@@ -57,6 +61,10 @@ impl World {
             let at = self.chance.below(self.past.len() as u64) as usize;
             let old = self.past[at];
             let told = self.story.is_told().then(|| "    an old packet comes again:".to_owned());
+            if let Some(trace) = &mut self.trace {
+                let bytes = self.packets.bytes(old.packet);
+                trace.packet(self.now, node::address(old.origin.start), old.to, bytes);
+            }
             self.carry(&old, told);
         }
         Ok(())

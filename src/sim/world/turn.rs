@@ -139,13 +139,15 @@ impl World {
         }
         let mut output = core::mem::take(node.out.output());
         if !output.is_empty() {
-            self.checker.printed(node, &output)?;
+            let checked = self.checker.printed(node, &output);
+            self.found(checked)?;
             node.printed += output.len();
             output.clear();
         }
         *node.out.output() = output;
         node.bond.keep(me, node.out.log(), holds(node))?;
-        self.checker.turned(node, &self.streams)?;
+        let checked = self.checker.turned(node, &self.streams);
+        self.found(checked)?;
         self.account(node)?;
         Ok(Left::Alive)
     }

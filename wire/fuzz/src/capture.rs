@@ -3,12 +3,14 @@
 use std::io::{self, Read};
 use wire::Kind;
 use wire::capture::{self, Capture};
+use wire::check::{Order, Rule, check, look_up};
 use wire::dump::{
     self, BallotId, Depth, Filter, FlushFirst, Host, Input, Instances, Options, Output, SenderId, Summary,
     dump,
 };
 use wire::flow::{self, Format, flow};
 use wire::stat::{self, stat};
+use wire::story::{Subject, find, tell};
 
 /// Any bytes are read to their end or to a reason, every packet in them is a line, and how they arrive makes
 /// no difference; nor do filters, other formats and other captures beside it change what a packet is.
@@ -39,6 +41,7 @@ pub fn capture(bytes: &[u8]) {
     assert_eq!((colour.summary, colour.text.lines().count()), (*summary, text.lines().count()));
 
     counted_and_drawn(bytes, summary.packets);
+    checked(bytes);
 
     let twice = dumped(vec![bytes, bytes], &lines);
     assert_eq!(twice.summary.packets, 2 * summary.packets, "two captures are one and the other");
@@ -106,6 +109,29 @@ pub fn alone(packet: &[u8]) {
     file.extend_from_slice(packet);
     assert_eq!(dumped(vec![&file[..]], &Options::default()).summary.packets, 1);
     capture(&file);
+}
+
+/// Any capture is checked to its end, and its story told, alone and twice over.
+fn checked(bytes: &[u8]) {
+    for order in [Order::Guess, Order::AsHappened, Order::Unknown] {
+        let inputs = || vec![input(bytes), input(bytes)];
+        let mut report = check(inputs(), order, &mut Heard(Vec::new()));
+        look_up(&mut report, 0, Capture::new(bytes));
+        let files = ["a \"name\"".to_string()];
+        assert!(report.json(&files).lines().all(balanced), "{}", report.json(&files));
+        assert!(report.text(&files).lines().count() >= Rule::ALL.len());
+    }
+    let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
+    let value = Subject::Value { client: u16::from(byte(60) % 4), number: u64::from(byte(61) % 4) };
+    for subject in [Subject::Instance(u64::from(byte(50) % 16)), value] {
+        let found = find(vec![input(bytes)], subject, &mut Heard(Vec::new()));
+        let told = tell(vec![input(bytes), input(bytes)], subject, &found, &mut Heard(Vec::new()));
+        assert!(!told.is_empty());
+    }
+}
+
+fn input(bytes: &[u8]) -> Input<'_> {
+    Input { name: "a \"name\"".into(), stream: Box::new(Capture::new(bytes)) }
 }
 
 /// One of each, and all together, with values from these bytes.

@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub struct Datagram {
     /// When it was captured, ns since 1970. Not always rising: the kernel does not tell in order.
     pub time_ns: i64,
+    /// The number of its frame in the file, from 1 on, as other tools count them.
+    pub frame: u64,
     pub source: SocketAddrV4,
     pub destination: SocketAddrV4,
     /// The payload of UDP.
@@ -133,6 +135,7 @@ fn datagram(record: &Record, ip: &LaxIpv4Slice, udp: &UdpSlice, spare: &mut Vec<
     room.extend_from_slice(bytes);
     Sorted::Ours(Datagram {
         time_ns: record.time_ns,
+        frame: 0,
         source: SocketAddrV4::new(ip.header().source_addr(), udp.source_port()),
         destination: SocketAddrV4::new(ip.header().destination_addr(), udp.destination_port()),
         bytes: room,

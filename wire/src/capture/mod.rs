@@ -47,6 +47,8 @@ pub struct Capture<R> {
     /// Known from the first bytes.
     format: Option<Format>,
     tally: Tally,
+    /// Frames up to here.
+    frames: u64,
     unreadable: Option<Error>,
     ended: bool,
 }
@@ -77,7 +79,7 @@ impl std::ops::Add for Tally {
 impl<R: Read> Capture<R> {
     pub fn new(input: R) -> Capture<R> {
         let (input, tally) = (Input::new(input), Tally::default());
-        Capture { input, format: None, tally, unreadable: None, ended: false }
+        Capture { input, format: None, tally, frames: 0, unreadable: None, ended: false }
     }
 
     pub fn reader(&mut self) -> &mut R {
@@ -116,6 +118,7 @@ impl<R: Read> Capture<R> {
             let Some(record) = record else {
                 return self.unreadable.take().map_or(Ok(None), Err);
             };
+            self.frames += 1;
             if !record.link.is_supported() {
                 let seen = self.unreadable.get_or_insert(Error::Link { link: record.link, frames: 0 });
                 if let Error::Link { frames, .. } = seen {
@@ -124,7 +127,8 @@ impl<R: Read> Capture<R> {
                 continue;
             }
             match Sorted::from(&record, spare) {
-                Sorted::Ours(datagram) => {
+                Sorted::Ours(mut datagram) => {
+                    datagram.frame = self.frames;
                     match datagram.truncated.map(|truncated| truncated.cause) {
                         Some(Cause::Capture) => self.tally.truncated += 1,
                         Some(Cause::Fragmentation) => self.tally.fragments += 1,

@@ -6,7 +6,7 @@ pub(crate) mod object;
 use super::{Cut, Place};
 use crate::capture::{Cause, Direction, Truncated};
 use crate::{Front, Packet, Refusal, flags};
-use object::Object;
+pub(crate) use object::Object;
 use std::fmt::Write;
 
 /// The layout of the objects.

@@ -109,6 +109,7 @@ fn columns_grow_to_the_widest_address_and_times_may_run_backwards() {
     let mut printer = Printer::new(&Options { filter: Filter::default(), ..Options::default() }).format;
     let mut text = String::new();
     let mut datagram = Datagram {
+        frame: 1,
         time_ns: 0,
         source: "10.0.0.1:1".parse().expect("an address"),
         destination: "10.0.0.2:2".parse().expect("an address"),

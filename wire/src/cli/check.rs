@@ -1,0 +1,89 @@
+//! `wire check`: its options, its inputs, and its exit status.
+
+use super::{Error, captures};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use wire::check::{Order, check};
+
+const AFTER_HELP: &str = "\
+Rules:
+  one-value     a ballot has one value for each instance
+  one-decision  one value is decided for an instance, and proposed for it in all higher ballots
+  proposed      votes are for what was proposed
+  decided       what is said to be decided has a majority of live voters in one ballot
+  acknowledged  what clients are told is decided
+  promises      a promise never falls, nor across restarts of one life; nothing is accepted below it
+  memory        a 1b tells of all that its sender accepted, or that it has forgotten
+  lives         nobody speaks from a life that it knows to be over
+  members       who promises or votes founded the log, or was let in by enough others
+  watermarks    what a process knows decided never becomes less
+  starts        a ballot, and an incarnation, belongs to one start of one process
+  set           there are no more acceptors than the set holds
+
+What the captures cannot show is not judged, and told: an acceptor whose sequence numbers have gaps may have
+voted for anything. Of a log that began before the capture, decisions without votes are not judged. Where one
+capture holds all of one host (one file, loopback), a claim must follow its proof; elsewhere it may come first.
+
+The exit status is 1 when a rule is broken, 2 when a capture could not be read as a whole and nothing else was
+wrong.
+
+Examples:
+  tcpdump -i lo -B 65536 -w run.pcap udp      record all of a cluster on loopback; end it with ^C
+  wire check run.pcap
+  wire check a.pcap b.pcap c.pcap             what three hosts saw
+  wire check --json run.pcap | jq -r 'select(.check == \"violation\") | .text'
+  paxos sim --seed 7 --trace run.pcapng && wire check run.pcapng";
+
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// pcap or pcapng files, as tcpdump -w and tshark -w write them, merged by time; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// Print JSON objects, one a line: violations, what could not be judged, and a summary
+    #[arg(long)]
+    json: bool,
+
+    /// The order of packets is that in which they were sent: all of them were recorded on the one host that
+    /// every process ran on. Taken for granted for a single file with nothing but loopback addresses
+    #[arg(long, conflicts_with = "any_order")]
+    one_host: bool,
+
+    /// The order of packets says nothing
+    #[arg(long)]
+    any_order: bool,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode, Error> {
+    let mut talk = captures::Talk::default();
+    let (paths, inputs) = captures::open_all(&args.files, &mut talk);
+    if inputs.is_empty() {
+        return Ok(ExitCode::from(2));
+    }
+    let order = match (args.one_host, args.any_order) {
+        (true, _) => Order::AsHappened,
+        (_, true) => Order::Unknown,
+        _ => Order::Guess,
+    };
+    let files: Vec<String> = inputs.iter().map(|input| input.name.clone()).collect();
+    let mut report = check(inputs, order, &mut talk);
+    for (at, path) in paths.iter().enumerate() {
+        if !report.wanted(at).is_empty()
+            && let Some(capture) = captures::again(path)
+        {
+            wire::check::look_up(&mut report, at, capture);
+        }
+    }
+    let text = if args.json { report.json(&files) } else { report.text(&files) };
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(Error::Write(error)),
+        _ => {}
+    }
+    Ok(match (report.is_fine(), talk.failed) {
+        (false, _) => ExitCode::FAILURE,
+        (true, true) => ExitCode::from(2),
+        (true, false) => ExitCode::SUCCESS,
+    })
+}

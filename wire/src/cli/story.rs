@@ -1,0 +1,65 @@
+//! `wire story`: its options, and its inputs.
+
+use super::{Error, captures, values};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use wire::story::{Subject, find, tell};
+
+const AFTER_HELP: &str = "\
+Each line is: seconds since the first packet of ours, what it means for the story, the packet as wire dump
+prints it. Votes that a later 2b repeats are counted and not shown. At the end stands how long each step took,
+and what of it the captures do not show: packets that were not captured, and what happens inside a process.
+A learner says how far it has delivered only when it reports.
+
+Examples:
+  wire story run.pcap --instance 7
+  wire story run.pcap --client C1 --sequence 0      the value that begins in entry 0 of client 1
+  wire story a.pcap b.pcap --instance 7             what two hosts saw";
+
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+#[command(group(clap::ArgGroup::new("subject").required(true).args(["instance", "client"])))]
+pub struct Args {
+    /// pcap or pcapng files, as tcpdump -w and tshark -w write them, merged by time; they are read twice
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// Tell of this instance
+    #[arg(long, value_name = "INSTANCE")]
+    instance: Option<u64>,
+
+    /// Tell of a value of this client: C1 or 1
+    #[arg(long, value_name = "CLIENT", value_parser = values::client, requires = "sequence")]
+    client: Option<u16>,
+
+    /// The number of the client's entry in which the value begins, as in C1#0 of a 2a
+    #[arg(long, value_name = "NUMBER", requires = "client")]
+    sequence: Option<u64>,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode, Error> {
+    if args.files.iter().any(|path| path.as_os_str() == "-") {
+        return Err(Error::TwiceStdin);
+    }
+    let subject = match (args.instance, args.client, args.sequence) {
+        (Some(instance), ..) => Subject::Instance(instance),
+        (None, Some(client), Some(number)) => Subject::Value { client, number },
+        _ => unreachable!("the command line asks for one of them"),
+    };
+    let mut talk = captures::Talk::default();
+    let (_, inputs) = captures::open_all(&args.files, &mut talk);
+    if inputs.is_empty() {
+        return Ok(ExitCode::FAILURE);
+    }
+    let found = find(inputs, subject, &mut talk);
+    // What cannot be read was said the first time.
+    let mut silent = captures::Talk::quiet();
+    let (_, inputs) = captures::open_all(&args.files, &mut silent);
+    let text = tell(inputs, subject, &found, &mut silent);
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(Error::Write(error)),
+        _ => {}
+    }
+    Ok(if talk.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}

@@ -1,0 +1,136 @@
+//! `wire story`: everything that happened to one instance, or to one value, in order, and where the time went.
+//!
+//! The captures are read twice. [`find`] learns which entries the instance carries, or which instances carry the
+//! value: it may be cut into several entries, and decided more than once. [`tell`] prints each packet about them, in
+//! the words in which every packet is printed, and at the end how long each step took. What is repeated is told
+//! once, and counted.
+
+mod steps;
+#[cfg(test)]
+mod tests;
+
+use crate::dump::{Host, Input, Merge, Next};
+use crate::{Body, Packet};
+use std::collections::{BTreeMap, BTreeSet};
+use steps::Teller;
+
+/// Instances that one story is about, at most.
+const INSTANCES: usize = 64;
+/// Entries that one story is about, at most: as many as a batch holds, and as a value is cut into.
+const ENTRIES: usize = 4096;
+
+/// What a story is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    Instance(u64),
+    /// The value that begins in this entry of a client.
+    Value {
+        client: u16,
+        number: u64,
+    },
+}
+
+/// A client's entry: client, incarnation, number.
+pub type EntryId = (u16, u64, u64);
+
+/// What the captures hold of a subject.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    pub instances: BTreeSet<u64>,
+    pub entries: BTreeSet<EntryId>,
+    /// Of the first datagram of all, ns since 1970.
+    start_ns: Option<i64>,
+    /// How many acceptors there are; 0 while nobody said.
+    acceptors: usize,
+    /// There was more than is told.
+    more: bool,
+}
+
+/// Calls `each` with every packet of all inputs, and when it was captured.
+fn packets(inputs: Vec<Input>, host: &mut dyn Host, mut each: impl FnMut(i64, &Packet)) {
+    let mut merge = Merge::new(inputs);
+    loop {
+        match merge.next(host) {
+            Next::Datagram(_, datagram) => {
+                let packets = crate::split(&datagram.bytes).filter_map(|bytes| Packet::parse(bytes).ok());
+                packets.for_each(|packet| each(datagram.time_ns, &packet));
+                merge.reuse(datagram);
+            }
+            Next::Waits if host.wait() => {}
+            Next::Waits | Next::End => return,
+        }
+    }
+}
+
+/// Reads the captures for the first time.
+pub fn find(inputs: Vec<Input>, subject: Subject, host: &mut dyn Host) -> Found {
+    let mut found = Found::default();
+    // Of the client: which entries of which start lie in which instances, and whether a value ends with it.
+    let mut pieces: BTreeMap<EntryId, (BTreeSet<u64>, bool)> = BTreeMap::new();
+    let mut piece = |id: EntryId, bytes: &[u8], instance: Option<u64>| {
+        let Subject::Value { client, number } = subject else { return };
+        let near = number <= id.2 && id.2 - number < ENTRIES as u64;
+        if id.0 == client && near && (pieces.len() < ENTRIES || pieces.contains_key(&id)) {
+            let (instances, ends) = pieces.entry(id).or_default();
+            *ends = bytes.ends_with(b"\n") || id.2 > number && bytes.contains(&b'\n');
+            if instances.len() < INSTANCES {
+                instances.extend(instance);
+            }
+        }
+    };
+    packets(inputs, host, |time_ns, packet| {
+        found.start_ns.get_or_insert(time_ns);
+        match packet.body {
+            Body::Phase1b(_, lives, _) | Body::Phase2b(_, lives, _) if found.acceptors == 0 => {
+                found.acceptors = lives.len();
+            }
+            Body::Submit(body, bytes) => {
+                piece((packet.sender.id, packet.sender.incarnation, body.number.get()), bytes, None);
+            }
+            Body::Phase2a(..) | Body::Value(..) => {
+                let (instance, batch) = match packet.body {
+                    Body::Phase2a(body, batch) => (body.instance.get(), batch),
+                    Body::Value(body, batch) => (body.instance.get(), batch),
+                    _ => return,
+                };
+                for entry in batch.entries() {
+                    let id = (entry.client, entry.incarnation, entry.number);
+                    piece(id, entry.bytes, Some(instance));
+                    if subject == Subject::Instance(instance) && found.entries.len() < ENTRIES {
+                        found.entries.insert(id);
+                    }
+                }
+            }
+            _ => {}
+        }
+    });
+    match subject {
+        Subject::Instance(instance) => drop(found.instances.insert(instance)),
+        Subject::Value { client, number } => {
+            let starts: BTreeSet<u64> =
+                pieces.keys().filter(|(_, _, first)| *first == number).map(|(_, start, _)| *start).collect();
+            for start in starts {
+                let mut next = number;
+                // Up to the entry in which the value ends, as far as the capture holds them.
+                while let Some((instances, ends)) = pieces.get(&(client, start, next)) {
+                    found.entries.insert((client, start, next));
+                    found.instances.extend(instances.iter().take(INSTANCES));
+                    if *ends {
+                        break;
+                    }
+                    next += 1;
+                }
+            }
+        }
+    }
+    found.more = found.instances.len() > INSTANCES || found.entries.len() >= ENTRIES;
+    found
+}
+
+/// Reads the captures for the second time, and tells what happened. `captures`: how many there are.
+pub fn tell(inputs: Vec<Input>, subject: Subject, found: &Found, host: &mut dyn Host) -> String {
+    let captures = inputs.len();
+    let mut teller = Teller::new(subject, found);
+    packets(inputs, host, |time_ns, packet| teller.packet(time_ns, packet));
+    teller.finish(captures)
+}

@@ -1,0 +1,159 @@
+//! Stories of captures made by hand.
+
+use super::*;
+use crate::capture::samples::{PcapFile, frame, udp};
+use crate::capture::{self, Capture, LinkType, Order};
+use crate::{
+    Ack, AckRecord, Ballot, EntryHeader, FixedBody, Layout, Phase2a, Phase2b, Range, RangeRecord, Role,
+    Sender, Stamp, Submit, Value, flags,
+};
+use zerocopy::byteorder::big_endian::U64;
+use zerocopy::{FromZeros, IntoBytes};
+
+struct Nobody;
+
+impl Host for Nobody {
+    fn failed(&mut self, name: &str, error: capture::Error) {
+        panic!("{name}: {error}");
+    }
+
+    fn wait(&mut self) -> bool {
+        false
+    }
+}
+
+const BALLOT: Ballot = Ballot::new(1, 1, 1);
+
+/// A capture, a packet a millisecond.
+struct Made(PcapFile, u32);
+
+impl Made {
+    fn new() -> Made {
+        Made(PcapFile::new(Order::Little, PcapFile::US, LinkType::ETHERNET), 0)
+    }
+
+    fn packet<B: FixedBody>(self, role: Role, id: u16, flags: u8, body: &B, tail: &[&[u8]]) -> Made {
+        let mut bytes = [0; 1472];
+        let sender = Sender { role, id, incarnation: 1 };
+        let stamp = Stamp { sequence: self.1.into(), log: 7, flags };
+        let layout = Layout { packet: 1472, cluster: 5 };
+        let length = crate::seal(&mut bytes, layout, sender, stamp, body, tail);
+        let ethernet = frame(LinkType::ETHERNET, &udp(&bytes[..length]));
+        Made(self.0.record((1, self.1 * 1000), &ethernet, usize::MAX), self.1 + 1)
+    }
+
+    fn submits(self, number: u64, text: &str) -> Made {
+        self.packet(Role::Client, 1, 0, &Submit { number: number.into() }, &[text.as_bytes()])
+    }
+
+    fn proposes(self, instance: u64, number: u64, text: &str) -> Made {
+        let header = EntryHeader::new(1, 1, number, text.len());
+        let tail: [&[u8]; 2] = [header.as_bytes(), text.as_bytes()];
+        self.packet(Role::Proposer, 1, 0, &Phase2a::new(instance, 0, 1), &tail)
+    }
+
+    fn votes(self, id: u16, first: u64, until: u64) -> Made {
+        let mut lives = [0, 0, 0].map(U64::new);
+        lives[usize::from(id) - 1] = U64::new(id.into());
+        let ranges = [RangeRecord::new(Range::new(first, until))];
+        let life = u64::from(id).into();
+        let body = Phase2b { ballot: BALLOT.into(), life, lives: 3.into(), ..Phase2b::new_zeroed() };
+        self.packet(Role::Acceptor, id, 0, &body, &[lives.as_bytes(), ranges.as_bytes()])
+    }
+
+    fn acknowledges(self, until: u64) -> Made {
+        let record = AckRecord {
+            client: 1.into(),
+            incarnation: 1.into(),
+            decided_until: until.into(),
+            received_until: until.into(),
+            ..AckRecord::new_zeroed()
+        };
+        self.packet(Role::Proposer, 1, 0, &Ack::new_zeroed(), &[record.as_bytes()])
+    }
+
+    fn story(&self, subject: Subject) -> String {
+        let input = || {
+            let stream = Box::new(Capture::new(&self.0.bytes[..]));
+            vec![Input { name: "made".into(), stream }]
+        };
+        let found = find(input(), subject, &mut Nobody);
+        tell(input(), subject, &found, &mut Nobody)
+    }
+}
+
+#[test]
+fn an_instance_is_told_from_its_submit_to_its_ack_with_the_time_of_each_step() {
+    let made = Made::new()
+        .submits(0, "other\n")
+        .submits(1, "a\n")
+        .proposes(0, 0, "other\n")
+        .proposes(1, 1, "a\n")
+        .votes(1, 0, 2)
+        .votes(1, 0, 2)
+        .votes(3, 1, 2)
+        .acknowledges(2);
+    let told = made.story(Subject::Instance(1));
+    let expected = "    0.001000  submitted                   C1 submit #1 2 B
+    0.003000  proposed                    P1 2a 1.P1 i1 decided<0: C1#1 2 B
+    0.004000  accepted by A1              A1 2b 1.P1 [0..2) ";
+    assert!(told.starts_with(expected), "{told}");
+    assert!(
+        told.contains("DECIDED                     instance 1: 2 of 3 voted in 1.P1: A1, A3\n"),
+        "{told}"
+    );
+    assert!(told.contains("1 × votes repeated"), "{told}");
+    for step in [
+        "0.002000 s  submit → 2a",
+        "0.003000 s  2a → votes of a majority",
+        "0.001000 s  votes of a majority → ack",
+        "0.006000 s  submit → ack",
+    ] {
+        assert!(told.contains(step), "{step}: {told}");
+    }
+}
+
+#[test]
+fn what_the_capture_does_not_show_is_said() {
+    let told = Made::new().proposes(1, 1, "a\n").votes(1, 1, 2).story(Subject::Instance(1));
+    assert!(told.contains("submit → 2a: the capture shows no submit"), "{told}");
+    assert!(told.contains("2a → votes of a majority: the capture shows no votes of a majority"), "{told}");
+    assert!(!told.contains("DECIDED"), "{told}");
+    assert_eq!(
+        Made::new().proposes(1, 1, "a\n").story(Subject::Instance(2)),
+        "nothing about instance 2 is in the capture\n"
+    );
+}
+
+#[test]
+fn a_value_in_pieces_and_decided_twice_is_found_in_all_its_instances() {
+    let made = Made::new()
+        .submits(3, "begins")
+        .submits(4, " and ends\n")
+        .proposes(7, 3, "begins")
+        .proposes(8, 4, " and ends\n")
+        .proposes(9, 5, "not of it\n")
+        .proposes(20, 3, "begins");
+    let told = made.story(Subject::Value { client: 1, number: 3 });
+    assert!(told.contains("in instances 7, 8, 20"), "{told}");
+    assert!(told.contains("takes 2 entries") && !told.contains("i9 "), "{told}");
+    let whole = Made::new()
+        .proposes(7, 3, "a\n")
+        .proposes(8, 4, "b\n")
+        .story(Subject::Value { client: 1, number: 3 });
+    assert!(whole.contains("in instance 7\n"), "{whole}");
+}
+
+#[test]
+fn repeats_and_repairs_are_called_what_they_are() {
+    let body = Value { instance: 1.into(), ballot: BALLOT.into() };
+    let told = Made::new()
+        .proposes(1, 1, "a\n")
+        .proposes(1, 1, "a\n")
+        .packet(Role::Acceptor, 1, flags::DECIDED, &body, &[])
+        .packet(Role::Acceptor, 1, 0, &body, &[])
+        .story(Subject::Instance(1));
+    for what in ["proposed again", "repaired", "told as accepted", "1 × proposed again in the same ballot"] {
+        assert!(told.contains(what), "{what}: {told}");
+    }
+}
