@@ -7,9 +7,9 @@
 use crate::protocol::Nanos;
 
 /// Packets in a while that are no longer few, and the while: what comes fast must not lie, or it holds the leader back.
-/// 32 packets of 2,304 bytes are half of what flow control lets lie in the smallest default receive buffer, 212,992
-/// bytes × 5/8.
-const MANY: u64 = 32;
+/// 8 of the longest packets are 80 KB, three fifths of what flow control lets lie in the smallest default receive buffer,
+/// 212,992 bytes × 5/8.
+const MANY: u64 = 8;
 const WHILE: Nanos = 2_000_000;
 /// When so many looks in a row have found nothing, the next packet wakes the process: who idles sleeps.
 const LOOKS_IN_VAIN: u32 = 4;

@@ -21,7 +21,7 @@ use super::ranges::{RangeSet, append, records};
 use super::rejoin::Rejoin;
 use super::store::{Refused, Store};
 use super::{Nanos, Process, Setup};
-use crate::limits::{AHEAD_MAX, FETCH_BURST, FETCH_BURST_DURABLE, FETCH_JOBS, MS};
+use crate::limits::{AHEAD_MAX, FETCH_BURST, FETCH_BURST_DURABLE, FETCH_JOBS, MS, NAGLE_INSTANCES};
 use crate::planted::{Bug, planted};
 use core::net::SocketAddrV4;
 use wire::report::Room;
@@ -43,9 +43,10 @@ const VOTE: usize = 5;
 const SETTLE_TIME: Nanos = 20 * MS;
 
 /// Votes gather, while the leader has so many instances under way and may go on without them, for so long at most:
-/// each takes room on the link of every learner. Nobody waits for a vote on the latest of a long queue.
+/// each takes room on the link of every learner. Nobody waits for a vote on the latest of a long queue. Where fewer may
+/// be unread, a queue is long when it is a quarter of that.
 const QUEUE_LONG: u64 = 128;
-const GATHER: Nanos = MS;
+const GATHER: Nanos = MS / 2;
 
 /// How long after its last frame an idle acceptor writes an empty one, which proves the last to have been
 /// durable.
@@ -94,6 +95,8 @@ pub struct Acceptor {
     unvoted: u64,
     /// Instances that the leader had under way when it sent the latest.
     queue: u64,
+    /// From how many on that is many.
+    queue_long: u64,
     /// Where the leader of the promised ballot is.
     leader: Option<SocketAddrV4>,
     voted: Nanos,
@@ -150,6 +153,7 @@ impl Acceptor {
             space: 0,
             drops: 0,
             vote_due: false,
+            queue_long: QUEUE_LONG,
             leader: None,
             unvoted: 0,
             queue: 0,
@@ -498,13 +502,13 @@ impl Acceptor {
     }
 
     fn many_under_way(&self) -> bool {
-        self.queue >= QUEUE_LONG && self.votes.ranges().len() == 1
+        self.queue >= self.queue_long && self.votes.ranges().len() == 1
     }
 
     /// Whether the vote on what came last can wait for more. Timers see to it that it does not for long.
     fn gathers(&mut self, now: Nanos, out: &mut Outbox) -> bool {
         let until = self.voted + GATHER;
-        let goes_on = self.many_under_way() && self.unvoted < share(self.space) / 2;
+        let goes_on = self.many_under_way() && self.unvoted < share(self.space) / 4;
         let gathers = goes_on && now < until;
         if gathers && !core::mem::replace(&mut self.vote_timer_set, true) {
             out.arm(VOTE, until);
@@ -829,6 +833,8 @@ impl Process for Acceptor {
     fn receive_space(&mut self, space: u32, drops: u32) {
         self.catch_up.space(space, self.setup.layout.packet);
         (self.space, self.drops) = (space, drops);
+        let unread_max = share(space) / cost(self.setup.layout.packet);
+        self.queue_long = (unread_max / 4).clamp(NAGLE_INSTANCES, QUEUE_LONG);
     }
 }
 

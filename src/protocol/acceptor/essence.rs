@@ -33,6 +33,7 @@ impl Hash for Acceptor {
             // When it votes and who hears that, when the leader sends again, and flow control:
             unvoted: _,
             queue: _,
+            queue_long: _,
             leader: _,
             voted: _,
             vote_timer_set: _,
