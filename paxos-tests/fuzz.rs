@@ -101,6 +101,11 @@ fn capture() {
 }
 
 #[test]
+fn trace() {
+    replay("trace", 500, bodies::trace);
+}
+
+#[test]
 fn conf() {
     replay("conf", 5_000, bodies::conf);
 }

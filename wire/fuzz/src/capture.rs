@@ -1,5 +1,6 @@
 //! Any bytes as a capture.
 
+use super::packet::make_right_by;
 use std::io::{self, Read};
 use wire::Kind;
 use wire::capture::{self, Capture};
@@ -95,20 +96,47 @@ fn inputs(bytes: &[u8]) -> Vec<Input<'_>> {
 /// A packet as the only one of a capture, so that what prints it, filters it and tells it as JSON meets whatever
 /// the tag, which nobody guesses, lets through.
 pub fn alone(packet: &[u8]) {
-    let udp = 8 + packet.len() as u16;
-    let mut file = Vec::with_capacity(24 + 16 + 28 + packet.len());
-    let length = u32::from(20 + udp);
-    for field in [0xA1B2_C3D4_u32, 0x0004_0002, 0, 0, 262_144, 101, 1, 0, length, length] {
+    let mut file = begun();
+    add(&mut file, 0, 1, packet);
+    assert_eq!(dumped(vec![&file[..]], &Options::default()).summary.packets, 1);
+    capture(&file);
+}
+
+/// Packets most of which have right tags, as a capture of what happened one after the other, so that what follows instances,
+/// sessions and starts has something to follow. Each is preceded by what is made right of it, as for `packet`; where it goes,
+/// and how much later, µs; and its length, two bytes.
+pub fn trace(bytes: &[u8]) {
+    let (mut file, mut rest, mut time_us) = (begun(), bytes, 0);
+    while let [mode, place, high, low, behind @ ..] = rest {
+        let length = usize::from(u16::from_be_bytes([*high, *low])).min(behind.len());
+        let (piece, after) = behind.split_at(length);
+        let mut packet = piece.to_vec();
+        make_right_by(*mode, &mut packet);
+        time_us += u32::from(*place);
+        add(&mut file, time_us, place % 8, &packet);
+        rest = after;
+    }
+    capture(&file);
+}
+
+/// The beginning of a pcap file of IPv4 packets.
+fn begun() -> Vec<u8> {
+    [0xA1B2_C3D4_u32, 0x0004_0002, 0, 0, 262_144, 101].iter().flat_map(|field| field.to_le_bytes()).collect()
+}
+
+/// Adds a datagram to a group, 239.0.0.0 to 239.0.0.7.
+fn add(file: &mut Vec<u8>, time_us: u32, group: u8, payload: &[u8]) {
+    let Ok(udp) = u16::try_from(8 + payload.len()) else { return };
+    let length = 20 + u32::from(udp);
+    for field in [time_us / 1_000_000, time_us % 1_000_000, length, length] {
         file.extend_from_slice(&field.to_le_bytes());
     }
     file.extend_from_slice(&[0x45, 0]);
-    file.extend_from_slice(&(20 + udp).to_be_bytes());
-    file.extend_from_slice(&[0, 0, 0, 0, 1, 17, 0, 0, 127, 0, 0, 1, 239, 0, 0, 1, 19, 136, 27, 88]);
+    file.extend_from_slice(&(length as u16).to_be_bytes());
+    file.extend_from_slice(&[0, 0, 0, 0, 1, 17, 0, 0, 127, 0, 0, 1, 239, 0, 0, group, 19, 136, 27, 88]);
     file.extend_from_slice(&udp.to_be_bytes());
     file.extend_from_slice(&[0, 0]);
-    file.extend_from_slice(packet);
-    assert_eq!(dumped(vec![&file[..]], &Options::default()).summary.packets, 1);
-    capture(&file);
+    file.extend_from_slice(payload);
 }
 
 /// Any capture is checked to its end, and its story told, alone and twice over.

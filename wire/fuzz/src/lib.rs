@@ -11,7 +11,7 @@ mod journal;
 mod packet;
 mod roles;
 
-pub use capture::capture;
+pub use capture::{capture, trace};
 pub use conf::conf;
 pub use journal::journal;
 pub use packet::packet;

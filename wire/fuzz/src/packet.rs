@@ -22,6 +22,13 @@ const REFUSAL_MAX: usize = 100;
 pub fn packet(bytes: &[u8]) {
     let Some((&mode, bytes)) = bytes.split_first() else { return };
     let mut bytes = bytes.to_vec();
+    make_right_by(mode, &mut bytes);
+    datagram(&bytes);
+    whole(&bytes);
+}
+
+/// Makes right what the mode says, see [`packet`].
+pub fn make_right_by(mode: u8, bytes: &mut [u8]) {
     if mode % 4 > 1
         && let Some(header) = bytes.get_mut(..HEADER_LEN)
     {
@@ -32,10 +39,8 @@ pub fn packet(bytes: &[u8]) {
         header[FLAGS_AT] &= kind.flags();
     }
     if mode % 4 > 0 {
-        make_right(&mut bytes);
+        make_right(bytes);
     }
-    datagram(&bytes);
-    whole(&bytes);
 }
 
 /// Makes magic, version, length and tag those of the rest, if there is a header.
