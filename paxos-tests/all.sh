@@ -140,6 +140,7 @@ cargo_step() {
 
 cargo_step cargo fmt --all --check
 cargo_step cargo clippy --workspace --all-targets -- -D warnings
+RUSTDOCFLAGS='-D warnings' cargo_step cargo doc --workspace --no-deps
 cargo_step cargo test --workspace
 cargo_step cargo test --workspace --bench codec --bench turns # each of them once; `cargo bench` measures
 cargo_step cargo build --release --workspace

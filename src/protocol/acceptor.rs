@@ -26,8 +26,8 @@ use crate::planted::{Bug, planted};
 use core::net::SocketAddrV4;
 use wire::report::Room;
 use wire::{
-    Ballot, Batch, Body, Fetch, HEADER_LEN, Helped, Join, Nack, Packet, Phase1b, Phase2a, Phase2b,
-    RANGES_MAX, Range, RangeRecord, Role, Value, flags, sequence_field,
+    Ballot, Batch, Body, Fetch, Helped, Join, Nack, Packet, Phase1b, Phase2a, Phase2b, RANGES_MAX, Range,
+    RangeRecord, Role, Value, batch_packet, flags, sequence_field,
 };
 use zerocopy::IntoBytes;
 
@@ -285,9 +285,7 @@ impl Acceptor {
         self.read_until = self.read_until.max(instance + 1);
         self.queue = instance.saturating_sub(decided_until);
         match self.votes.ranges() {
-            [all] if all.until == instance => {
-                self.unvoted += cost(HEADER_LEN + size_of::<Phase2a>() + batch.as_bytes().len())
-            }
+            [all] if all.until == instance => self.unvoted += cost(batch_packet(batch.as_bytes().len())),
             _ => self.vote_due = true,
         }
         if instance >= decided_until.saturating_add(AHEAD_MAX) && !planted(Bug::FarAheadStored) {

@@ -32,8 +32,8 @@ use crate::limits::{
 use crate::planted::{Bug, planted};
 use core::net::SocketAddrV4;
 use wire::{
-    Ack, Ballot, Body, EntryHeader, Fetch, HEADER_LEN, Heartbeat, Hello, Over, Packet, Phase1a, Phase2a,
-    RANGES_MAX, Range, RangeRecord, Role, Value, Watermark, batch_room, entry_room, flags,
+    Ack, Ballot, Body, EntryHeader, Fetch, Heartbeat, Hello, Over, Packet, Phase1a, Phase2a, RANGES_MAX,
+    Range, RangeRecord, Role, Value, Watermark, batch_packet, batch_room, entry_room, flags,
 };
 use zerocopy::IntoBytes;
 

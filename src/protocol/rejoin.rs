@@ -6,7 +6,7 @@
 //! [`Acceptors::helpers`] of them have, it is a *member* again: it has promised the fence too, and it is
 //! *blind* below the highest instance that any of them accepted, until it knows all below decided.
 //!
-//! Why that is safe, after [DISC17]. Let i be the acceptor, L its former life, B the fence, H its helpers.
+//! Why that is safe, after \[DISC17\]. Let i be the acceptor, L its former life, B the fence, H its helpers.
 //!
 //! - What i voted for in L. A ballot b in which it voted had a quorum of promises, which meets H in somebody
 //!   who had promised b before it helped, so b < B, and no helper votes in b afterwards. A quorum that chose

@@ -2,7 +2,7 @@
 //!
 //! A network that loses, doubles, delays, damages and cuts; processes that crash, sleep and come back; and a
 //! [`check::Checker`] outside the roles that holds the invariants against every packet. What happens is told
-//! in a small language ([`script`]). The same seed and script give the same run, event for event.
+//! in a small language ([`mod@script`]). The same seed and script give the same run, event for event.
 //!
 //! ```
 //! use paxos::sim::{run, Script, Story};

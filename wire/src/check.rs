@@ -16,7 +16,7 @@
 //! capture that of what happened, and then a claim must have its proof before it. Elsewhere the proof may come
 //! at any time.
 //!
-//! Memory is bounded: about 500 bytes for each of the last [`instances::WINDOW`] instances of each of [`LOGS`]
+//! Memory is bounded: about 500 bytes for each of the last 32,768 instances of each of [`LOGS`]
 //! logs, 12 KiB for each of [`STARTS`] starts of processes; payloads are held as XXH3-64.
 
 mod acceptors;

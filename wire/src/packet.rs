@@ -47,9 +47,14 @@ pub struct Layout {
     pub cluster: u32,
 }
 
+/// Bytes of a 2a or value packet that carries a batch of `batch` bytes.
+pub const fn batch_packet(batch: usize) -> usize {
+    HEADER_LEN + size_of::<Phase2a>() + batch
+}
+
 /// Bytes of a batch that fit a packet of `packet` bytes.
 pub const fn batch_room(packet: usize) -> usize {
-    packet - HEADER_LEN - size_of::<Phase2a>()
+    packet - batch_packet(0)
 }
 
 /// Bytes of an entry that fit a packet of `packet` bytes, when it is alone in its batch.

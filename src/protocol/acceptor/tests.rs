@@ -286,7 +286,7 @@ fn a_vote_waits_no_longer_than_the_leader_can_go_on_without_it() {
         !bench.answers().is_empty()
     });
     let read = votes.expect("a quarter of the room is read at last") - QUEUE_LONG;
-    let packet = cost(HEADER_LEN + size_of::<Phase2a>() + batch("x").len());
+    let packet = cost(batch_packet(batch("x").len()));
     assert!(read * packet >= share(100_000) / 4 && (read - 1) * packet < share(100_000) / 4, "{read}");
 }
 

@@ -38,7 +38,7 @@ pub fn make_right_by(mode: u8, bytes: &mut [u8]) {
         header[ROLE_AT] = senders[usize::from(header[ROLE_AT]) % senders.len()] as u8;
         header[FLAGS_AT] &= kind.flags();
     }
-    if mode % 4 > 0 {
+    if !mode.is_multiple_of(4) {
         make_right(bytes);
     }
 }
