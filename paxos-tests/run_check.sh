@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # run_check.sh DIR N: all packets of a run on loopback, with loss and the death of the leader, are recorded, and `wire check`
-# finds nothing wrong with them. With one payload, one vote or one watermark of the same recording forged, it does.
+# finds nothing wrong with them; the other commands tell what happened. With one payload, one vote or one watermark of the
+# same recording forged, `wire check` finds it.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
@@ -34,7 +35,7 @@ start_acceptors 1 2 3
 start_proposers 1 2
 start_learners 1 2
 start_clients 1 2
-await learned $((n / 2)) learn1
+await learned $((n / 10)) learn1
 kill_hard proposer1
 all_learned "on both learners, with loss and a dead leader,"
 stop_all
@@ -51,6 +52,19 @@ check() {
 
 check "$capture" || problem "wire check: $(head -n 3 "$capture.check" | tr '\n' ' ')"
 say "$(grep ' packets (' "$capture.check")"
+
+# tells COMMAND PATTERN: what another command makes of the recording, and what must be found in it.
+tells() {
+    # shellcheck disable=SC2086 # words
+    "$wire" $1 "$capture" >"$RESULTS/told" 2>>"$RESULTS/logs/wire.log" || problem "wire $1 fails on the recording"
+    grep -qE "$2" "$RESULTS/told" || problem "wire $1 does not tell of $2: $(head -n 3 "$RESULTS/told" | tr '\n' ' ')"
+}
+tells dump ' P2 2a [0-9]+\.P2 i[0-9]+ '
+tells 'story --instance 5' ' DECIDED '
+tells stat '^P2 +[0-9]+\.P2 '
+"$wire" flow "$capture" -o "$RESULTS/run.svg" 2>>"$RESULTS/logs/wire.log" || problem "wire flow fails on the recording"
+grep -q '</svg>' "$RESULTS/run.svg" || problem "wire flow draws no whole picture"
+
 for forgery in nothing payload vote watermark; do
     forged=$RESULTS/$forgery.pcapng
     "$forge" "$forgery" "$capture" >"$forged" 2>>"$RESULTS/logs/forge.log" || fail "cannot forge a $forgery: $(tail -n 1 "$RESULTS/logs/forge.log")"
