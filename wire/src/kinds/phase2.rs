@@ -29,7 +29,8 @@ body! {
 }
 
 body! {
-    /// Acceptor → learners and proposers. All that it accepted in its ballot and does not know decided, as
+    /// Acceptor → learners and proposers; while much is under way and nothing is missing, the leader alone, whose next
+    /// proposals tell the others what is decided. All that it accepted in its ballot and does not know decided, as
     /// ranges; so a later 2b makes up for a lost one.
     ///
     /// Before the ranges stand the lives of all acceptors that the sender knows of, as in
