@@ -58,7 +58,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<ExitCode, Error> {
     let mut talk = captures::Talk::default();
-    let (paths, inputs) = captures::open_all(&args.files, &mut talk);
+    let (paths, inputs) = captures::open_all(&args.files, &mut talk)?;
     if inputs.is_empty() {
         return Ok(ExitCode::from(2));
     }

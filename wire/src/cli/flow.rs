@@ -1,11 +1,11 @@
 //! `wire flow`: its options, and where the picture goes.
 
-use super::dump::{FilterArgs, Talk, inputs, name, say};
+use super::captures::{self, name, say};
+use super::dump::FilterArgs;
 use super::{Error, values};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use wire::dump::{Output, SenderId};
+use wire::dump::SenderId;
 use wire::flow::{Format, Options, flow};
 
 const AFTER_HELP: &str = "\
@@ -83,9 +83,8 @@ fn process(path: &Path) -> Option<SenderId> {
 }
 
 pub fn run(args: Args) -> Result<ExitCode, Error> {
-    let mut talk = Talk::default();
-    let nothing_shown = Output::new(io::sink());
-    let (inputs, paths) = inputs(&args.files, &nothing_shown, &mut talk);
+    let mut talk = captures::Talk::default();
+    let (paths, inputs) = captures::open_all(&args.files, &mut talk)?;
     if inputs.is_empty() {
         return Ok(ExitCode::FAILURE);
     }

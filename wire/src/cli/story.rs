@@ -39,8 +39,13 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode, Error> {
-    if args.files.iter().any(|path| path.as_os_str() == "-") {
-        return Err(Error::TwiceStdin);
+    if args.files.iter().any(|path| captures::is_stdin(path)) {
+        return Err(Error::StdinReadTwice);
+    }
+    if let Some(pipe) =
+        args.files.iter().find(|path| path.exists() && !path.is_dir() && !captures::stays(path))
+    {
+        return Err(Error::PipeReadTwice(pipe.clone()));
     }
     let subject = match (args.instance, args.client, args.sequence) {
         (Some(instance), ..) => Subject::Instance(instance),
@@ -48,14 +53,14 @@ pub fn run(args: &Args) -> Result<ExitCode, Error> {
         _ => unreachable!("the command line asks for one of them"),
     };
     let mut talk = captures::Talk::default();
-    let (_, inputs) = captures::open_all(&args.files, &mut talk);
+    let (_, inputs) = captures::open_all(&args.files, &mut talk)?;
     if inputs.is_empty() {
         return Ok(ExitCode::FAILURE);
     }
     let found = find(inputs, subject, &mut talk);
     // What cannot be read was said the first time.
     let mut silent = captures::Talk::quiet();
-    let (_, inputs) = captures::open_all(&args.files, &mut silent);
+    let (_, inputs) = captures::open_all(&args.files, &mut silent)?;
     let text = tell(inputs, subject, &found, &mut silent);
     match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(Error::Write(error)),
