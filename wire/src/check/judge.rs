@@ -61,9 +61,24 @@ impl Checker {
             );
             self.report.unjudged.push(Unjudged { rule: None, text });
         }
+        self.tell_of_captures();
         self.report.ordered = self.ordered;
         self.report.counts = Rule::ALL.map(|rule| (rule, self.counts[rule as usize])).to_vec();
         self.report
+    }
+
+    /// Why a verdict that rests on few packets says little.
+    fn tell_of_captures(&mut self) {
+        let cut = self.report.cut;
+        let mut tell = |text| self.report.unjudged.push(Unjudged { rule: None, text });
+        if cut > 0 {
+            tell(format!(
+                "what the ends of {cut} packets say, which the captures cut off: record them whole (tcpdump -s 0, --trace-snap 0)"
+            ));
+        }
+        if self.report.packets == 0 {
+            tell("anything: no whole packet of ours is in the captures".into());
+        }
     }
 
     fn finish_log(&mut self, log: &mut Log) {
@@ -72,7 +87,10 @@ impl Checker {
             match log.sessions.judge(client, incarnation, until) {
                 Verdict::Right => {}
                 Verdict::TooMuch => log.told_too_much(place),
-                Verdict::Unknown => self.unjudge(Rule::Acknowledged, 1),
+                Verdict::Unknown => {
+                    self.unjudge(Rule::Acknowledged, 1);
+                    log.sessions.unknown = true;
+                }
             }
         }
         log.finish();
@@ -92,6 +110,15 @@ impl Checker {
             self.judge_blind(log, &mut reasons);
         }
         self.judge_proposed(log, &doubts, &mut reasons);
+        if log.sessions.unknown {
+            let why = log.sessions.lost.map_or_else(
+                || "they are of earlier starts of clients".into(),
+                |instance| {
+                    format!("the capture does not show all that instance {instance} decided, or that it did")
+                },
+            );
+            add(&mut reasons, Rule::Acknowledged, "acknowledgements".into(), None, &why);
+        }
         if doubts.more > 0 {
             self.unjudge(Rule::Decided, doubts.more);
             add(
