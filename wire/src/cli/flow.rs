@@ -5,8 +5,8 @@ use super::dump::FilterArgs;
 use super::{Error, values};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use wire::dump::SenderId;
-use wire::flow::{Format, Options, flow};
+use wire::dump::{Filter, SenderId};
+use wire::flow::{Format, Options, Summary, flow};
 
 const AFTER_HELP: &str = "\
 A line per process, grouped by role, time downwards, and an arrow per packet to each receiver, in colours by kind.
@@ -99,6 +99,7 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
         events_max: args.events as usize,
         title: args.title.unwrap_or_else(named),
     };
+    let filtered = options.filter != Filter::default();
     let (text, summary) = flow(inputs, traces, &options, &mut talk);
     match args.output.path {
         None => super::print(&text)?,
@@ -107,6 +108,12 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
             ExitCode::SUCCESS
         }
     };
+    say(&told(&summary, filtered));
+    Ok(if talk.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What is drawn, in a line.
+fn told(summary: &Summary, filtered: bool) -> String {
     let plural = |count| if count == 1 { "" } else { "s" };
     let (packets, events) = (summary.packets, summary.events);
     let mut told = format!("{packets} packet{} of {} processes", plural(packets), summary.processes);
@@ -116,11 +123,10 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     if summary.left_out > 0 {
         told += &format!(", {} more left out", summary.left_out);
     }
-    if packets == 0 {
+    if packets == 0 && filtered {
         told += "; is the filter too narrow?";
     }
-    say(&told);
-    Ok(if talk.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    told
 }
 
 #[cfg(test)]
@@ -151,5 +157,12 @@ mod tests {
         assert_eq!(target("b/a.html").map(|target| target.format), Ok(Format::Html));
         assert!(target("-").is_ok_and(|target| target.path.is_none()));
         assert!(target("a.png").is_err() && target("svg").is_err());
+    }
+
+    #[test]
+    fn a_filter_is_blamed_only_where_there_is_one() {
+        let nothing = Summary::default();
+        assert_eq!(told(&nothing, false), "0 packets of 0 processes");
+        assert!(told(&nothing, true).ends_with("is the filter too narrow?"));
     }
 }
