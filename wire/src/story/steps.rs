@@ -193,8 +193,11 @@ impl<'a> Teller<'a> {
     }
 
     fn repairs(&mut self, time_ns: i64, decided: bool) -> String {
+        if !decided {
+            return "told as accepted".into();
+        }
         self.first_repair.get_or_insert(time_ns);
-        if decided { "repaired" } else { "told as accepted" }.into()
+        "repaired".into()
     }
 
     /// What a packet means for the story; none when it is no part of it, or only repeats another.

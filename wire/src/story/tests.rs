@@ -262,3 +262,17 @@ fn many_instances_are_told_as_a_range() {
         "{told}"
     );
 }
+
+#[test]
+fn what_was_accepted_before_the_decision_is_no_repair() {
+    let body = Value { instance: 1.into(), ballot: BALLOT.into() };
+    let made = Made::new()
+        .proposes(1, 1, "a\n")
+        .packet(Role::Acceptor, 1, 0, &body, &[])
+        .votes(1, 1, 2)
+        .votes(2, 1, 2);
+    assert!(!made.story(Subject::Instance(1)).contains("first repair"));
+    let repaired = made.packet(Role::Acceptor, 1, flags::DECIDED, &body, &[]);
+    let told = repaired.story(Subject::Instance(1));
+    assert!(told.contains("0.001000 s  votes of a majority → first repair"), "{told}");
+}
