@@ -101,7 +101,7 @@ impl Checker {
         // Its founder's start is in the capture from the first packet on, and so all that came of it.
         let founder = log.members.founded.map(|(_, start)| self.starts[start].missing());
         if !log.is_whole() || founder != Some(0) {
-            self.not_whole(log, &doubts, &mut reasons);
+            self.not_whole(log, founder.unwrap_or(0), &doubts, &mut reasons);
         } else {
             for doubt in &doubts.list {
                 self.judge(log, doubt, &mut reasons);
@@ -148,8 +148,8 @@ impl Checker {
         }
     }
 
-    /// The capture holds not all votes that were ever cast.
-    fn not_whole(&mut self, log: &Log, doubts: &Doubts, reasons: &mut Vec<Reason>) {
+    /// The capture holds not all votes that were ever cast. `missing`: packets of the start that founded the log.
+    fn not_whole(&mut self, log: &Log, missing: u64, doubts: &Doubts, reasons: &mut Vec<Reason>) {
         let claims: u64 = doubts.list.iter().map(|doubt| doubt.claims).sum();
         if claims == 0 {
             return;
@@ -158,15 +158,19 @@ impl Checker {
             self.unjudge(doubt.rule, doubt.claims);
         }
         let why = if log.members.founded.is_none() {
-            "the log began before the capture did"
+            "the log began before the capture did".into()
+        } else if !log.is_whole() {
+            "the beginning of the log is missing from the capture".into()
         } else {
-            "the beginning of the log is missing from the capture"
+            format!(
+                "{missing} packets of the acceptor that founded the log are missing from the capture, by its sequence numbers"
+            )
         };
         let (first, until) = doubts
             .list
             .iter()
             .fold((u64::MAX, 0), |(first, until), doubt| (first.min(doubt.first), until.max(doubt.until)));
-        add(reasons, Rule::Decided, "decisions".into(), Some((first, until)), why);
+        add(reasons, Rule::Decided, "decisions".into(), Some((first, until)), &why);
     }
 
     fn judge(&mut self, log: &Log, doubt: &Doubt, reasons: &mut Vec<Reason>) {

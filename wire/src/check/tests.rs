@@ -703,3 +703,21 @@ fn acknowledgements_of_what_the_capture_cut_off_are_told_to_be_unjudged() {
         |unjudged: &Unjudged| unjudged.rule == Some(Rule::Acknowledged) && unjudged.text.contains(why);
     assert!(report.is_fine() && report.unjudged.iter().any(reason), "{:?}", report.unjudged);
 }
+
+#[test]
+fn why_decisions_are_not_judged_tells_a_late_capture_from_a_missing_packet_of_the_founder() {
+    let told = |mut bench: Bench| {
+        bench.proposes(1, 1, 0, "a");
+        bench.votes(1, ballot(1, 1), &[(0, 1)]);
+        bench.decided(1, 1, 1);
+        bench.votes(1, ballot(1, 1), &[]);
+        let report = bench.checker.finish();
+        report.unjudged.into_iter().map(|unjudged| unjudged.text).collect::<String>()
+    };
+    let mut bench = Bench::new();
+    bench.misses(Role::Acceptor, 1);
+    let text = told(bench);
+    assert!(text.contains("1 packets of the acceptor that founded the log are missing"), "{text}");
+    let text = told(Bench::without_founding(Order::AsHappened));
+    assert!(text.contains("the log began before the capture did"), "{text}");
+}

@@ -10,7 +10,8 @@ const AFTER_HELP: &str = "\
 Each line is: seconds since the first packet of ours, what it means for the story, the packet as wire dump
 prints it. Votes that a later 2b repeats are counted and not shown. At the end stands how long each step took,
 and what of it the captures do not show: packets that were not captured, and what happens inside a process.
-A learner says how far it has delivered only when it reports.
+A learner says how far it has delivered only when it reports. Of packets that the captures cut off, as traces of
+processes do unless --trace-snap is 0, only the beginning is known: which instance a 2a is for, not its values.
 
 Examples:
   wire story run.pcap --instance 7
@@ -21,7 +22,7 @@ Examples:
 #[command(after_help = AFTER_HELP)]
 #[command(group(clap::ArgGroup::new("subject").required(true).args(["instance", "client"])))]
 pub struct Args {
-    /// pcap or pcapng files, as tcpdump -w and tshark -w write them, merged by time; they are read twice
+    /// pcap or pcapng files, as tcpdump -w and tshark -w write them, merged by time; they are read twice, so no pipes
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
