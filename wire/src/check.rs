@@ -421,6 +421,8 @@ impl Checker {
                 } else if verdict != Verdict::Right && !ordered {
                     log.sessions.wait(client, incarnation, until, place);
                 }
+                // Where a verdict waits for the end, it is asked again then.
+                log.sessions.unknown |= ordered && verdict == Verdict::Unknown;
                 verdict
             });
             unknown += u64::from(verdict.is_none_or(|verdict| verdict == Verdict::Unknown));

@@ -87,7 +87,9 @@ pub enum Error {
     Directory(PathBuf),
     Terminal,
     FollowStdin,
-    TwiceStdin,
+    StdinNamedTwice,
+    StdinReadTwice,
+    PipeReadTwice(PathBuf),
     Signal(io::Error),
     Create(PathBuf, io::Error),
     /// A sentence.
@@ -103,8 +105,16 @@ impl fmt::Display for Error {
             Error::Terminal => f.write_str(
                 "standard input is a terminal; pipe a capture into it: tcpdump -U -w - udp | wire dump -",
             ),
-            Error::TwiceStdin => f.write_str(
+            Error::StdinNamedTwice => {
+                f.write_str("standard input is named twice, and can be read once: name - once, or files")
+            }
+            Error::StdinReadTwice => f.write_str(
                 "standard input cannot be read twice, which a story takes: save it to a file, and name that",
+            ),
+            Error::PipeReadTwice(path) => write!(
+                f,
+                "{}: a pipe cannot be read twice, which a story takes: save it to a file, and name that",
+                path.display()
             ),
             Error::FollowStdin => f.write_str(
                 "standard input is read until it is closed anyway: leave out --follow, or name a file",

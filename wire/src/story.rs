@@ -9,15 +9,19 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
+use crate::capture::Datagram;
 use crate::dump::{Host, Input, Merge, Next};
-use crate::{Body, Packet};
+use crate::{Body, Header, Kind, Outline, Packet, Submit, flags};
 use std::collections::{BTreeMap, BTreeSet};
 use steps::Teller;
+use zerocopy::FromBytes;
 
-/// Instances that one story is about, at most.
-const INSTANCES: usize = 64;
 /// Entries that one story is about, at most: as many as a batch holds, and as a value is cut into.
 const ENTRIES: usize = 4096;
+/// Instances that one story is about, at most: each entry in one of its own.
+const INSTANCES: usize = ENTRIES;
+/// Instances that carry the same entry, at most.
+const PLACES: usize = 64;
 
 /// What a story is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,20 +48,63 @@ pub struct Found {
     acceptors: usize,
     /// There was more than is told.
     more: bool,
+    /// How often only the beginning of a packet was captured.
+    cut: u64,
+}
+
+/// What a capture holds of a packet.
+enum Seen<'a> {
+    Whole(Packet<'a>),
+    Cut(Cut),
+}
+
+/// The beginning of a packet, of which the captures lack the end.
+struct Cut {
+    outline: Outline,
+    log: u32,
+    /// Of a value: it is called decided.
+    decided: bool,
+    /// Of a submit: which entry it carries.
+    number: Option<u64>,
+}
+
+impl Cut {
+    fn of(bytes: &[u8]) -> Option<Cut> {
+        let outline = Outline::of(bytes)?;
+        let (header, body) = Header::ref_from_prefix(bytes).ok()?;
+        let number = match outline.kind {
+            Kind::Submit => Submit::ref_from_prefix(body).ok().map(|(body, _)| body.number.get()),
+            _ => None,
+        };
+        let decided = header.flags & flags::DECIDED != 0;
+        Some(Cut { outline, log: header.log.get(), decided, number })
+    }
 }
 
 /// Calls `each` with every packet of all inputs, and when it was captured.
-fn packets(inputs: Vec<Input>, host: &mut dyn Host, mut each: impl FnMut(i64, &Packet)) {
+fn packets(inputs: Vec<Input>, host: &mut dyn Host, mut each: impl FnMut(i64, Seen)) {
     let mut merge = Merge::new(inputs);
     loop {
         match merge.next(host) {
             Next::Datagram(_, datagram) => {
-                let packets = crate::split(&datagram.bytes).filter_map(|bytes| Packet::parse(bytes).ok());
-                packets.for_each(|packet| each(datagram.time_ns, &packet));
+                packets_of(&datagram, |seen| each(datagram.time_ns, seen));
                 merge.reuse(datagram);
             }
             Next::Waits if host.wait() => {}
             Next::Waits | Next::End => return,
+        }
+    }
+}
+
+fn packets_of(datagram: &Datagram, mut each: impl FnMut(Seen)) {
+    let mut packets = crate::split(&datagram.bytes).peekable();
+    while let Some(bytes) = packets.next() {
+        match Packet::parse(bytes) {
+            Ok(packet) => each(Seen::Whole(packet)),
+            Err(_) if datagram.truncated.is_some() && packets.peek().is_none() => {
+                Cut::of(bytes).into_iter().for_each(|cut| each(Seen::Cut(cut)));
+            }
+            Err(_) => {}
         }
     }
 }
@@ -67,25 +114,38 @@ pub fn find(inputs: Vec<Input>, subject: Subject, host: &mut dyn Host) -> Found 
     let mut found = Found::default();
     // Of the client: which entries of which start lie in which instances, and whether a value ends with it.
     let mut pieces: BTreeMap<EntryId, (BTreeSet<u64>, bool)> = BTreeMap::new();
-    let mut piece = |id: EntryId, bytes: &[u8], instance: Option<u64>| {
+    // Of an entry that was cut nobody knows whether the value goes on.
+    let mut piece = |id: EntryId, bytes: Option<&[u8]>, instance: Option<u64>| {
         let Subject::Value { client, number } = subject else { return };
         let near = number <= id.2 && id.2 - number < ENTRIES as u64;
         if id.0 == client && near && (pieces.len() < ENTRIES || pieces.contains_key(&id)) {
-            let (instances, ends) = pieces.entry(id).or_default();
-            *ends = bytes.ends_with(b"\n") || id.2 > number && bytes.contains(&b'\n');
-            if instances.len() < INSTANCES {
+            let (instances, ends) = pieces.entry(id).or_insert((BTreeSet::new(), true));
+            if let Some(bytes) = bytes {
+                *ends = bytes.ends_with(b"\n") || id.2 > number && bytes.contains(&b'\n');
+            }
+            if instances.len() < PLACES {
                 instances.extend(instance);
             }
         }
     };
-    packets(inputs, host, |time_ns, packet| {
+    packets(inputs, host, |time_ns, seen| {
         found.start_ns.get_or_insert(time_ns);
+        let packet = match seen {
+            Seen::Whole(packet) => packet,
+            Seen::Cut(Cut { outline, number, .. }) => {
+                found.cut += 1;
+                if let Some(number) = number {
+                    piece((outline.sender.id, outline.sender.incarnation, number), None, None);
+                }
+                return;
+            }
+        };
         match packet.body {
             Body::Phase1b(_, lives, _) | Body::Phase2b(_, lives, _) if found.acceptors == 0 => {
                 found.acceptors = lives.len();
             }
             Body::Submit(body, bytes) => {
-                piece((packet.sender.id, packet.sender.incarnation, body.number.get()), bytes, None);
+                piece((packet.sender.id, packet.sender.incarnation, body.number.get()), Some(bytes), None);
             }
             Body::Phase2a(..) | Body::Value(..) => {
                 let (instance, batch) = match packet.body {
@@ -95,9 +155,10 @@ pub fn find(inputs: Vec<Input>, subject: Subject, host: &mut dyn Host) -> Found 
                 };
                 for entry in batch.entries() {
                     let id = (entry.client, entry.incarnation, entry.number);
-                    piece(id, entry.bytes, Some(instance));
-                    if subject == Subject::Instance(instance) && found.entries.len() < ENTRIES {
-                        found.entries.insert(id);
+                    piece(id, Some(entry.bytes), Some(instance));
+                    if subject == Subject::Instance(instance) && !found.entries.contains(&id) {
+                        let room = found.entries.len() < ENTRIES;
+                        found.more |= !room || !found.entries.insert(id);
                     }
                 }
             }
@@ -114,16 +175,18 @@ pub fn find(inputs: Vec<Input>, subject: Subject, host: &mut dyn Host) -> Found 
                 // Up to the entry in which the value ends, as far as the capture holds them.
                 while let Some((instances, ends)) = pieces.get(&(client, start, next)) {
                     found.entries.insert((client, start, next));
-                    found.instances.extend(instances.iter().take(INSTANCES));
+                    let room = INSTANCES - found.instances.len();
+                    found.more |= instances.len() > room;
+                    found.instances.extend(instances.iter().take(room));
                     if *ends {
                         break;
                     }
                     next += 1;
+                    found.more |= next - number >= ENTRIES as u64;
                 }
             }
         }
     }
-    found.more = found.instances.len() > INSTANCES || found.entries.len() >= ENTRIES;
     found
 }
 
@@ -131,6 +194,9 @@ pub fn find(inputs: Vec<Input>, subject: Subject, host: &mut dyn Host) -> Found 
 pub fn tell(inputs: Vec<Input>, subject: Subject, found: &Found, host: &mut dyn Host) -> String {
     let captures = inputs.len();
     let mut teller = Teller::new(subject, found);
-    packets(inputs, host, |time_ns, packet| teller.packet(time_ns, packet));
+    packets(inputs, host, |time_ns, seen| match seen {
+        Seen::Whole(packet) => teller.packet(time_ns, &packet),
+        Seen::Cut(cut) => teller.cut(time_ns, &cut),
+    });
     teller.finish(captures)
 }

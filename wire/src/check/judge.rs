@@ -61,9 +61,24 @@ impl Checker {
             );
             self.report.unjudged.push(Unjudged { rule: None, text });
         }
+        self.tell_of_captures();
         self.report.ordered = self.ordered;
         self.report.counts = Rule::ALL.map(|rule| (rule, self.counts[rule as usize])).to_vec();
         self.report
+    }
+
+    /// Why a verdict that rests on few packets says little.
+    fn tell_of_captures(&mut self) {
+        let cut = self.report.cut;
+        let mut tell = |text| self.report.unjudged.push(Unjudged { rule: None, text });
+        if cut > 0 {
+            tell(format!(
+                "what the ends of {cut} packets say, which the captures cut off: record them whole (tcpdump -s 0, --trace-snap 0)"
+            ));
+        }
+        if self.report.packets == 0 {
+            tell("anything: no whole packet of ours is in the captures".into());
+        }
     }
 
     fn finish_log(&mut self, log: &mut Log) {
@@ -72,7 +87,10 @@ impl Checker {
             match log.sessions.judge(client, incarnation, until) {
                 Verdict::Right => {}
                 Verdict::TooMuch => log.told_too_much(place),
-                Verdict::Unknown => self.unjudge(Rule::Acknowledged, 1),
+                Verdict::Unknown => {
+                    self.unjudge(Rule::Acknowledged, 1);
+                    log.sessions.unknown = true;
+                }
             }
         }
         log.finish();
@@ -83,7 +101,7 @@ impl Checker {
         // Its founder's start is in the capture from the first packet on, and so all that came of it.
         let founder = log.members.founded.map(|(_, start)| self.starts[start].missing());
         if !log.is_whole() || founder != Some(0) {
-            self.not_whole(log, &doubts, &mut reasons);
+            self.not_whole(log, founder.unwrap_or(0), &doubts, &mut reasons);
         } else {
             for doubt in &doubts.list {
                 self.judge(log, doubt, &mut reasons);
@@ -92,6 +110,15 @@ impl Checker {
             self.judge_blind(log, &mut reasons);
         }
         self.judge_proposed(log, &doubts, &mut reasons);
+        if log.sessions.unknown {
+            let why = log.sessions.lost.map_or_else(
+                || "they are of earlier starts of clients".into(),
+                |instance| {
+                    format!("the capture does not show all that instance {instance} decided, or that it did")
+                },
+            );
+            add(&mut reasons, Rule::Acknowledged, "acknowledgements".into(), None, &why);
+        }
         if doubts.more > 0 {
             self.unjudge(Rule::Decided, doubts.more);
             add(
@@ -121,8 +148,8 @@ impl Checker {
         }
     }
 
-    /// The capture holds not all votes that were ever cast.
-    fn not_whole(&mut self, log: &Log, doubts: &Doubts, reasons: &mut Vec<Reason>) {
+    /// The capture holds not all votes that were ever cast. `missing`: packets of the start that founded the log.
+    fn not_whole(&mut self, log: &Log, missing: u64, doubts: &Doubts, reasons: &mut Vec<Reason>) {
         let claims: u64 = doubts.list.iter().map(|doubt| doubt.claims).sum();
         if claims == 0 {
             return;
@@ -131,15 +158,19 @@ impl Checker {
             self.unjudge(doubt.rule, doubt.claims);
         }
         let why = if log.members.founded.is_none() {
-            "the log began before the capture did"
+            "the log began before the capture did".into()
+        } else if !log.is_whole() {
+            "the beginning of the log is missing from the capture".into()
         } else {
-            "the beginning of the log is missing from the capture"
+            format!(
+                "{missing} packets of the acceptor that founded the log are missing from the capture, by its sequence numbers"
+            )
         };
         let (first, until) = doubts
             .list
             .iter()
             .fold((u64::MAX, 0), |(first, until), doubt| (first.min(doubt.first), until.max(doubt.until)));
-        add(reasons, Rule::Decided, "decisions".into(), Some((first, until)), why);
+        add(reasons, Rule::Decided, "decisions".into(), Some((first, until)), &why);
     }
 
     fn judge(&mut self, log: &Log, doubt: &Doubt, reasons: &mut Vec<Reason>) {

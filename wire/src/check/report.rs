@@ -28,7 +28,7 @@ pub struct Unjudged {
 #[derive(Debug, Default)]
 pub struct Report {
     pub packets: u64,
-    /// Of them: packets that had been seen before.
+    /// Of them: packets of proposers and acceptors that had been seen before.
     pub again: u64,
     pub malformed: u64,
     /// Packets of which the capture holds only the beginning.
@@ -141,7 +141,7 @@ impl Report {
         }
         writeln!(
             to,
-            "{} packets ({} seen before), {} malformed, {} cut; their order is {}",
+            "{} packets (of proposers and acceptors {} seen before), {} malformed, {} cut; their order is {}",
             self.packets,
             self.again,
             self.malformed,

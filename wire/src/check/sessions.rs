@@ -11,6 +11,8 @@ pub struct Sessions {
     table: BTreeMap<u16, (u64, u64)>,
     /// The first instance of which the capture does not show what was decided: nothing is known from there on.
     pub lost: Option<u64>,
+    /// There were acknowledgements that could not be judged.
+    pub unknown: bool,
     /// Where nothing can be told at once: the most that was acknowledged to each session.
     pub pending: BTreeMap<(u16, u64), (u64, Place)>,
 }

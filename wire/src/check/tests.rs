@@ -666,3 +666,58 @@ fn what_is_told_names_the_packets_that_prove_it() {
         serde_json::from_str::<serde_json::Value>(line).expect("JSON");
     }
 }
+
+#[test]
+fn a_check_that_had_nothing_to_judge_says_so() {
+    let told =
+        |report: &Report| report.unjudged.iter().map(|unjudged| unjudged.text.clone()).collect::<Vec<_>>();
+    let report = Checker::new(1, Order::Guess).finish();
+    assert_eq!(told(&report), ["anything: no whole packet of ours is in the captures"]);
+
+    let mut bench = Bench::new();
+    bench.snap = 64;
+    bench.proposes(1, 1, 0, "a");
+    let report = bench.checker.finish();
+    let told = told(&report);
+    assert!(told.iter().any(|text| text.starts_with("what the ends of 1 packets say")), "{told:?}");
+}
+
+#[test]
+fn acknowledgements_of_what_the_capture_cut_off_are_told_to_be_unjudged() {
+    let mut bench = Bench::new();
+    bench.snap = 64;
+    bench.proposes(1, 1, 0, "a");
+    bench.snap = usize::MAX;
+    (1..=3).for_each(|id| drop(bench.votes(id, ballot(1, 1), &[(0, 1)])));
+    let record = AckRecord {
+        client: 1.into(),
+        incarnation: FIRST.into(),
+        decided_until: 1.into(),
+        received_until: 1.into(),
+        ..AckRecord::new_zeroed()
+    };
+    bench.proposer(1, &Ack { ballot: ballot(1, 1).into(), ..Ack::new_zeroed() }, &[record.as_bytes()]);
+    let report = bench.checker.finish();
+    let why = "acknowledgements: the capture does not show all that instance 0 decided";
+    let reason =
+        |unjudged: &Unjudged| unjudged.rule == Some(Rule::Acknowledged) && unjudged.text.contains(why);
+    assert!(report.is_fine() && report.unjudged.iter().any(reason), "{:?}", report.unjudged);
+}
+
+#[test]
+fn why_decisions_are_not_judged_tells_a_late_capture_from_a_missing_packet_of_the_founder() {
+    let told = |mut bench: Bench| {
+        bench.proposes(1, 1, 0, "a");
+        bench.votes(1, ballot(1, 1), &[(0, 1)]);
+        bench.decided(1, 1, 1);
+        bench.votes(1, ballot(1, 1), &[]);
+        let report = bench.checker.finish();
+        report.unjudged.into_iter().map(|unjudged| unjudged.text).collect::<String>()
+    };
+    let mut bench = Bench::new();
+    bench.misses(Role::Acceptor, 1);
+    let text = told(bench);
+    assert!(text.contains("1 packets of the acceptor that founded the log are missing"), "{text}");
+    let text = told(Bench::without_founding(Order::AsHappened));
+    assert!(text.contains("the log began before the capture did"), "{text}");
+}

@@ -1,13 +1,14 @@
-//! Captures that are read from their beginning to their end.
+//! The captures that a command names: how they are opened, and what is said of those that cannot be read.
 
 use super::Error;
-use std::fs::File;
-use std::io::{self, BufReader, IsTerminal, Read, Write};
+use std::fs::{File, Metadata};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use wire::capture::{self, Capture};
 use wire::dump::{Host, Input};
 
-/// What is said on standard error, and whether a capture could not be read.
+/// What is said on standard error of captures that are read from their beginning to their end, and whether one could not be
+/// read.
 #[derive(Default)]
 pub struct Talk {
     pub failed: bool,
@@ -22,11 +23,9 @@ impl Talk {
 
     pub fn fail(&mut self, what: &str) {
         self.failed = true;
-        if self.quiet {
-            return;
+        if !self.quiet {
+            say(what);
         }
-        // What cannot be told, because nobody listens, changes nothing.
-        let _ = writeln!(io::stderr(), "wire: {what}");
     }
 }
 
@@ -40,8 +39,17 @@ impl Host for Talk {
     }
 }
 
+/// What cannot be told, because nobody listens, changes nothing.
+pub fn say(what: &str) {
+    let _ = writeln!(io::stderr(), "wire: {what}");
+}
+
 /// The inputs that can be opened, and their paths; of the others it is said why.
-pub fn open_all(files: &[PathBuf], talk: &mut Talk) -> (Vec<PathBuf>, Vec<Input<'static>>) {
+///
+/// # Errors
+/// When standard input is named more than once.
+pub fn open_all(files: &[PathBuf], talk: &mut Talk) -> Result<(Vec<PathBuf>, Vec<Input<'static>>), Error> {
+    stdin_once(files)?;
     let (mut paths, mut inputs) = (Vec::new(), Vec::new());
     for path in files {
         match open(path) {
@@ -52,28 +60,82 @@ pub fn open_all(files: &[PathBuf], talk: &mut Talk) -> (Vec<PathBuf>, Vec<Input<
             Err(error) => talk.fail(&error.to_string()),
         }
     }
-    (paths, inputs)
+    Ok((paths, inputs))
+}
+
+/// What is read from standard input by one is not there for another.
+///
+/// # Errors
+/// When standard input is named more than once.
+pub fn stdin_once(files: &[PathBuf]) -> Result<(), Error> {
+    let named = files.iter().filter(|path| is_stdin(path)).count();
+    if named > 1 { Err(Error::StdinNamedTwice) } else { Ok(()) }
+}
+
+/// Opens a capture to be read once.
+///
+/// # Errors
+/// When there is nothing to be read.
+pub fn open(path: &Path) -> Result<Box<dyn Read>, Error> {
+    if is_stdin(path) {
+        let input = io::stdin();
+        return if input.is_terminal() { Err(Error::Terminal) } else { Ok(Box::new(input.lock())) };
+    }
+    Ok(Box::new(open_file(path)?.0))
+}
+
+/// Opens what is no directory.
+///
+/// # Errors
+/// When it is one, or cannot be opened.
+pub fn open_file(path: &Path) -> Result<(File, Metadata), Error> {
+    let failed = |error| Error::Open(path.into(), error);
+    let file = File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    if metadata.is_dir() { Err(Error::Directory(path.into())) } else { Ok((file, metadata)) }
+}
+
+/// Whether the capture can be read more than once: pipes cannot.
+pub fn stays(path: &Path) -> bool {
+    !is_stdin(path) && path.metadata().is_ok_and(|metadata| metadata.is_file())
 }
 
 /// The capture, to be read once more; none where that cannot be done.
 pub fn again(path: &Path) -> Option<Capture<impl Read>> {
-    let file = File::open(path).ok().filter(|_| path.as_os_str() != "-")?;
-    file.metadata().is_ok_and(|metadata| metadata.is_file()).then(|| Capture::new(BufReader::new(file)))
+    if stays(path) { open_file(path).ok().map(|(file, _)| Capture::new(file)) } else { None }
 }
 
-fn name(path: &Path) -> String {
-    if path.as_os_str() == "-" { "standard input".into() } else { path.display().to_string() }
+pub fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
 }
 
-fn open(path: &Path) -> Result<Box<dyn Read>, Error> {
-    if path.as_os_str() == "-" {
-        let input = io::stdin();
-        return if input.is_terminal() { Err(Error::Terminal) } else { Ok(Box::new(input.lock())) };
+pub fn name(path: &Path) -> String {
+    if is_stdin(path) { "standard input".into() } else { path.display().to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_file_and_a_directory_are_named() {
+        let told =
+            |path: &str| open(Path::new(path)).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(told("/nowhere/run.pcap").starts_with("/nowhere/run.pcap: No such file"));
+        assert_eq!(told("/"), "/: a directory; name a capture file in it");
     }
-    let file = File::open(path).map_err(|error| Error::Open(path.into(), error))?;
-    let metadata = file.metadata().map_err(|error| Error::Open(path.into(), error))?;
-    if metadata.is_dir() {
-        return Err(Error::Directory(path.into()));
+
+    #[test]
+    fn standard_input_named_twice_is_refused_and_not_waited_for() {
+        let mut talk = Talk::quiet();
+        let opened = open_all(&["-".into(), "run.pcap".into(), "-".into()], &mut talk);
+        assert!(matches!(opened, Err(Error::StdinNamedTwice)));
+        assert!(!talk.failed);
     }
-    Ok(Box::new(file))
+
+    #[test]
+    fn what_is_no_file_is_not_read_again() {
+        assert!(!stays(Path::new("/dev/null")) && !stays(Path::new("-")) && !stays(Path::new("/nowhere")));
+        assert!(again(Path::new("/dev/null")).is_none());
+    }
 }

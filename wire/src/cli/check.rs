@@ -25,8 +25,8 @@ What the captures cannot show is not judged, and told: an acceptor whose sequenc
 voted for anything. Of a log that began before the capture, decisions without votes are not judged. Where one
 capture holds all of one host (one file, loopback), a claim must follow its proof; elsewhere it may come first.
 
-The exit status is 1 when a rule is broken, 2 when a capture could not be read as a whole and nothing else was
-wrong.
+The exit status is 1 when a rule is broken. It is 2 when none is, as far as was seen, and a capture could not be
+read as a whole, or no packet was found that could be judged.
 
 Examples:
   tcpdump -i lo -B 65536 -w run.pcap udp      record all of a cluster on loopback; end it with ^C
@@ -34,6 +34,9 @@ Examples:
   wire check a.pcap b.pcap c.pcap             what three hosts saw
   wire check --json run.pcap | jq -r 'select(.check == \"violation\") | .text'
   paxos sim --seed 7 --trace run.pcapng && wire check run.pcapng";
+
+/// The exit status of a check that found nothing wrong and did not see all.
+const UNKNOWN: u8 = 2;
 
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
@@ -57,10 +60,18 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode, Error> {
+    // Status 1 is kept for broken rules.
+    Ok(judge(args).unwrap_or_else(|error| {
+        captures::say(&error.to_string());
+        ExitCode::from(UNKNOWN)
+    }))
+}
+
+fn judge(args: &Args) -> Result<ExitCode, Error> {
     let mut talk = captures::Talk::default();
-    let (paths, inputs) = captures::open_all(&args.files, &mut talk);
+    let (paths, inputs) = captures::open_all(&args.files, &mut talk)?;
     if inputs.is_empty() {
-        return Ok(ExitCode::from(2));
+        return Ok(ExitCode::from(UNKNOWN));
     }
     let order = match (args.one_host, args.any_order) {
         (true, _) => Order::AsHappened,
@@ -81,9 +92,9 @@ pub fn run(args: &Args) -> Result<ExitCode, Error> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(Error::Write(error)),
         _ => {}
     }
-    Ok(match (report.is_fine(), talk.failed) {
+    Ok(match (report.is_fine(), talk.failed || report.packets == 0) {
         (false, _) => ExitCode::FAILURE,
-        (true, true) => ExitCode::from(2),
+        (true, true) => ExitCode::from(UNKNOWN),
         (true, false) => ExitCode::SUCCESS,
     })
 }

@@ -1,13 +1,13 @@
 //! `wire dump`: its options, its inputs, and what it says on standard error.
 
+use super::captures::{self, name, say};
 use super::follow::Followed;
 use super::{Error, values};
 use crate::live::Live;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, ValueEnum};
 use signal_hook::consts::SIGINT;
-use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -162,6 +162,7 @@ impl Colour {
 }
 
 pub fn run(args: Args) -> Result<ExitCode, Error> {
+    captures::stdin_once(&args.files)?;
     let stdout = io::stdout();
     let options = Options {
         filter: args.filter.into(),
@@ -174,59 +175,36 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
         colour: args.color.on(&stdout),
     };
     let output = Output::new(stdout.lock());
-    let mut talk = Talk::default();
+    let mut host = Patient::default();
     if args.follow || args.live.is_some() {
         // The second ^C ends the process even while it waits for who reads its output.
-        signal_hook::flag::register_conditional_shutdown(SIGINT, 130, talk.ended.clone())
-            .and_then(|_| signal_hook::flag::register(SIGINT, talk.ended.clone()))
+        signal_hook::flag::register_conditional_shutdown(SIGINT, 130, host.ended.clone())
+            .and_then(|_| signal_hook::flag::register(SIGINT, host.ended.clone()))
             .map_err(Error::Signal)?;
     }
     let mut inputs = Vec::new();
     if let Some(conf) = &args.live {
-        let live = Live::open(conf, talk.ended.clone()).map_err(Error::Live)?;
+        let live = Live::open(conf, host.ended.clone()).map_err(Error::Live)?;
         inputs.push(Input { name: name(conf), stream: capture_of(live, &output) });
     }
     for path in &args.files {
-        match open(path, args.follow, &talk.ended, &output) {
+        match open(path, args.follow, &host.ended, &output) {
             Ok(stream) => inputs.push(Input { name: name(path), stream }),
-            Err(error) => talk.fail(&error.to_string()),
+            Err(error) => host.talk.fail(&error.to_string()),
         }
     }
     if inputs.is_empty() {
         return Ok(ExitCode::FAILURE);
     }
-    let (summary, written) = dump(inputs, &options, &output, &mut talk);
+    let (summary, written) = dump(inputs, &options, &output, &mut host);
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
         written => written.map_err(Error::Write)?,
     }
-    if !talk.failed || summary != Summary::default() {
+    if !host.talk.failed || summary != Summary::default() {
         say(&summary.to_string());
     }
-    Ok(if talk.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-/// Opens the files that are to be read once, and tells why others cannot be. Returns the names of the files that it opened.
-pub(super) fn inputs<'a, W: Write>(
-    files: &[PathBuf],
-    output: &'a Output<W>,
-    talk: &mut Talk,
-) -> (Vec<Input<'a>>, Vec<PathBuf>) {
-    let (mut inputs, mut paths) = (Vec::new(), Vec::new());
-    for path in files {
-        match open(path, false, &talk.ended, output) {
-            Ok(stream) => {
-                inputs.push(Input { name: name(path), stream });
-                paths.push(path.clone());
-            }
-            Err(error) => talk.fail(&error.to_string()),
-        }
-    }
-    (inputs, paths)
-}
-
-pub(super) fn name(path: &Path) -> String {
-    if path.as_os_str() == "-" { "standard input".into() } else { path.display().to_string() }
+    Ok(if host.talk.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn open<'a, W: Write>(
@@ -235,64 +213,45 @@ fn open<'a, W: Write>(
     ended: &Arc<AtomicBool>,
     output: &'a Output<W>,
 ) -> Result<Box<dyn Stream + 'a>, Error> {
-    if path.as_os_str() == "-" {
-        let input = io::stdin();
-        return match (follow, input.is_terminal()) {
-            (true, _) => Err(Error::FollowStdin),
-            (_, true) => Err(Error::Terminal),
-            _ => Ok(capture_of(input.lock(), output)),
-        };
+    if !follow {
+        return Ok(capture_of(captures::open(path)?, output));
     }
-    let opened = File::open(path);
-    if follow && opened.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
-        say(&format!("{}: not there yet, waiting for it", path.display()));
-        return Ok(Box::new(Followed::new(path.into(), ended.clone())));
+    if captures::is_stdin(path) {
+        return Err(Error::FollowStdin);
     }
-    let file = opened.map_err(|error| Error::Open(path.into(), error))?;
-    let metadata = file.metadata().map_err(|error| Error::Open(path.into(), error))?;
-    if metadata.is_dir() {
-        return Err(Error::Directory(path.into()));
+    let followed = || Box::new(Followed::new(path.into(), ended.clone()));
+    match captures::open_file(path) {
+        Err(Error::Open(_, error)) if error.kind() == io::ErrorKind::NotFound => {
+            say(&format!("{}: not there yet, waiting for it", path.display()));
+            Ok(followed())
+        }
+        Err(error) => Err(error),
+        Ok((_, metadata)) if metadata.is_file() => Ok(followed()),
+        // A pipe is read until it is closed, whatever is asked.
+        Ok((pipe, _)) => Ok(capture_of(pipe, output)),
     }
-    // A pipe is read until it is closed, whatever is asked.
-    if follow && metadata.is_file() {
-        return Ok(Box::new(Followed::new(path.into(), ended.clone())));
-    }
-    Ok(capture_of(file, output))
 }
 
 fn capture_of<'a, W: Write>(input: impl Read + 'a, output: &'a Output<W>) -> Box<dyn Stream + 'a> {
     Box::new(Capture::new(FlushFirst::new(input, output)))
 }
 
-/// What is said on standard error, and whether anything went wrong.
+/// Waits for more, where files are followed or groups are listened to, until ^C.
 #[derive(Default)]
-pub(super) struct Talk {
-    pub(super) failed: bool,
-    /// Set by ^C while files are followed, or groups are listened to.
+struct Patient {
+    talk: captures::Talk,
     ended: Arc<AtomicBool>,
 }
 
-impl Talk {
-    fn fail(&mut self, what: &str) {
-        self.failed = true;
-        say(what);
-    }
-}
-
-impl Host for Talk {
+impl Host for Patient {
     fn failed(&mut self, name: &str, error: capture::Error) {
-        self.fail(&format!("{name}: {error}"));
+        self.talk.failed(name, error);
     }
 
     fn wait(&mut self) -> bool {
         std::thread::sleep(LOOK);
         !self.ended.load(Ordering::Relaxed)
     }
-}
-
-/// What cannot be told, because nobody listens, does not make the dump a failure.
-pub(super) fn say(what: &str) {
-    let _ = writeln!(io::stderr(), "wire: {what}");
 }
 
 #[cfg(test)]
@@ -337,16 +296,5 @@ mod tests {
         let told = parse("a --malformed --kind 2a").expect_err("nothing can be both");
         assert!(told.contains("'--malformed' cannot be used with '--kind"), "{told}");
         assert!(parse("a --malformed --since 1").is_ok());
-    }
-
-    #[test]
-    fn a_missing_file_and_a_directory_are_named() {
-        let output = Output::new(Vec::new());
-        let told = |path: &str| {
-            let opened = open(Path::new(path), false, &Arc::default(), &output);
-            opened.err().map(|error| error.to_string()).unwrap_or_default()
-        };
-        assert!(told("/nowhere/run.pcap").starts_with("/nowhere/run.pcap: No such file"));
-        assert_eq!(told("/"), "/: a directory; name a capture file in it");
     }
 }

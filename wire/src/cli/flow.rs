@@ -1,12 +1,12 @@
 //! `wire flow`: its options, and where the picture goes.
 
-use super::dump::{FilterArgs, Talk, inputs, name, say};
+use super::captures::{self, name, say};
+use super::dump::FilterArgs;
 use super::{Error, values};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use wire::dump::{Output, SenderId};
-use wire::flow::{Format, Options, flow};
+use wire::dump::{Filter, SenderId};
+use wire::flow::{Format, Options, Summary, flow};
 
 const AFTER_HELP: &str = "\
 A line per process, grouped by role, time downwards, and an arrow per packet to each receiver, in colours by kind.
@@ -83,9 +83,8 @@ fn process(path: &Path) -> Option<SenderId> {
 }
 
 pub fn run(args: Args) -> Result<ExitCode, Error> {
-    let mut talk = Talk::default();
-    let nothing_shown = Output::new(io::sink());
-    let (inputs, paths) = inputs(&args.files, &nothing_shown, &mut talk);
+    let mut talk = captures::Talk::default();
+    let (paths, inputs) = captures::open_all(&args.files, &mut talk)?;
     if inputs.is_empty() {
         return Ok(ExitCode::FAILURE);
     }
@@ -100,6 +99,7 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
         events_max: args.events as usize,
         title: args.title.unwrap_or_else(named),
     };
+    let filtered = options.filter != Filter::default();
     let (text, summary) = flow(inputs, traces, &options, &mut talk);
     match args.output.path {
         None => super::print(&text)?,
@@ -108,6 +108,12 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
             ExitCode::SUCCESS
         }
     };
+    say(&told(&summary, filtered));
+    Ok(if talk.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What is drawn, in a line.
+fn told(summary: &Summary, filtered: bool) -> String {
     let plural = |count| if count == 1 { "" } else { "s" };
     let (packets, events) = (summary.packets, summary.events);
     let mut told = format!("{packets} packet{} of {} processes", plural(packets), summary.processes);
@@ -117,11 +123,10 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     if summary.left_out > 0 {
         told += &format!(", {} more left out", summary.left_out);
     }
-    if packets == 0 {
+    if packets == 0 && filtered {
         told += "; is the filter too narrow?";
     }
-    say(&told);
-    Ok(if talk.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    told
 }
 
 #[cfg(test)]
@@ -152,5 +157,12 @@ mod tests {
         assert_eq!(target("b/a.html").map(|target| target.format), Ok(Format::Html));
         assert!(target("-").is_ok_and(|target| target.path.is_none()));
         assert!(target("a.png").is_err() && target("svg").is_err());
+    }
+
+    #[test]
+    fn a_filter_is_blamed_only_where_there_is_one() {
+        let nothing = Summary::default();
+        assert_eq!(told(&nothing, false), "0 packets of 0 processes");
+        assert!(told(&nothing, true).ends_with("is the filter too narrow?"));
     }
 }

@@ -1,11 +1,9 @@
 //! `wire stat`: its options.
 
-use super::Error;
-use super::dump::{FilterArgs, Talk, inputs};
-use std::io;
+use super::dump::FilterArgs;
+use super::{Error, captures};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use wire::dump::Output;
 use wire::stat::{json, stat, text};
 
 const AFTER_HELP: &str = "\
@@ -39,9 +37,8 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<ExitCode, Error> {
-    let mut talk = Talk::default();
-    let nothing_shown = Output::new(io::sink());
-    let (inputs, _) = inputs(&args.files, &nothing_shown, &mut talk);
+    let mut talk = captures::Talk::default();
+    let (_, inputs) = captures::open_all(&args.files, &mut talk)?;
     if inputs.is_empty() {
         return Ok(ExitCode::FAILURE);
     }

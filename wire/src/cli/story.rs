@@ -10,7 +10,8 @@ const AFTER_HELP: &str = "\
 Each line is: seconds since the first packet of ours, what it means for the story, the packet as wire dump
 prints it. Votes that a later 2b repeats are counted and not shown. At the end stands how long each step took,
 and what of it the captures do not show: packets that were not captured, and what happens inside a process.
-A learner says how far it has delivered only when it reports.
+A learner says how far it has delivered only when it reports. Of packets that the captures cut off, as traces of
+processes do unless --trace-snap is 0, only the beginning is known: which instance a 2a is for, not its values.
 
 Examples:
   wire story run.pcap --instance 7
@@ -21,7 +22,7 @@ Examples:
 #[command(after_help = AFTER_HELP)]
 #[command(group(clap::ArgGroup::new("subject").required(true).args(["instance", "client"])))]
 pub struct Args {
-    /// pcap or pcapng files, as tcpdump -w and tshark -w write them, merged by time; they are read twice
+    /// pcap or pcapng files, as tcpdump -w and tshark -w write them, merged by time; they are read twice, so no pipes
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
@@ -39,8 +40,13 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode, Error> {
-    if args.files.iter().any(|path| path.as_os_str() == "-") {
-        return Err(Error::TwiceStdin);
+    if args.files.iter().any(|path| captures::is_stdin(path)) {
+        return Err(Error::StdinReadTwice);
+    }
+    if let Some(pipe) =
+        args.files.iter().find(|path| path.exists() && !path.is_dir() && !captures::stays(path))
+    {
+        return Err(Error::PipeReadTwice(pipe.clone()));
     }
     let subject = match (args.instance, args.client, args.sequence) {
         (Some(instance), ..) => Subject::Instance(instance),
@@ -48,14 +54,14 @@ pub fn run(args: &Args) -> Result<ExitCode, Error> {
         _ => unreachable!("the command line asks for one of them"),
     };
     let mut talk = captures::Talk::default();
-    let (_, inputs) = captures::open_all(&args.files, &mut talk);
+    let (_, inputs) = captures::open_all(&args.files, &mut talk)?;
     if inputs.is_empty() {
         return Ok(ExitCode::FAILURE);
     }
     let found = find(inputs, subject, &mut talk);
     // What cannot be read was said the first time.
     let mut silent = captures::Talk::quiet();
-    let (_, inputs) = captures::open_all(&args.files, &mut silent);
+    let (_, inputs) = captures::open_all(&args.files, &mut silent)?;
     let text = tell(inputs, subject, &found, &mut silent);
     match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(Error::Write(error)),

@@ -4,7 +4,7 @@ use crate::{Ballot, Batch, Body, Kind, Outline, Packet, Range, RangeRecord, Role
 use std::fmt;
 
 /// What a packet must be to be printed: all of it at once. What is not said, everything fulfils.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// One of these kinds; empty: any.
     pub kinds: Vec<Kind>,
