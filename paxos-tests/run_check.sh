@@ -5,7 +5,7 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
-usage='run_check.sh DIR N, where DIR holds the role scripts and N, from 12, and even, is the number of values per client'
+usage='run_check.sh DIR N, where DIR holds the role scripts and N, from 5000 and even, is the number of values per client'
 wire=${WIRE_BIN:-$suite/../target/release/wire}
 forge=${FORGE_BIN:-$suite/../target/release/examples/forge}
 command -v tcpdump >/dev/null || command -v tshark >/dev/null || skip "tcpdump and tshark are missing"
