@@ -8,7 +8,8 @@
 //!
 //! A false alarm is worse than no rule, so nothing is concluded from what is not there unless the capture is
 //! known to hold it: an acceptor is *complete* when the sequence numbers of all its starts have no gap from 0
-//! on, and it was heard again afterwards, or silent long before. What an incomplete one may have voted is granted.
+//! on, and it was heard again afterwards, or silent long before in a capture that has no gaps at all. What an incomplete
+//! one may have voted is granted.
 //! Of a log that was founded before the capture began, nothing is asked of the kind.
 //!
 //! Who spoke first is told by the sequence numbers of one sender, never by arrival. Only where everything was

@@ -207,9 +207,15 @@ impl Checker {
         self.counts[rule as usize].broken += u64::from(self.report.add(rule, text, proof, None));
     }
 
+    /// Whether nothing is missing of anybody, as far as sequence numbers tell.
+    fn whole(&self) -> bool {
+        self.starts.iter().all(|start| start.missing() == 0)
+    }
+
     /// The acceptors that the capture may lack something of that was said before this claim, with what.
     fn absent(&self, log: &Log, claim: &Place) -> Vec<String> {
         let mut absent = Vec::new();
+        let whole = self.whole();
         let ids = log.members.ids.iter().map(|(id, _)| *id);
         for id in ids.clone() {
             let own =
@@ -219,7 +225,8 @@ impl Checker {
                 absent.push(format!(
                     "packets of A{id} are missing from the capture: {missing} by its sequence numbers"
                 ));
-            } else if self.starts.iter().filter(own).any(|start| !start.complete(claim, self.ordered)) {
+            } else if self.starts.iter().filter(own).any(|start| !start.complete(claim, self.ordered, whole))
+            {
                 absent.push(format!("A{id} was not heard afterwards, so its last packets may be missing"));
             }
         }
@@ -283,7 +290,7 @@ impl Checker {
             let (id, incarnation) = (vote.ballot.proposer(), vote.ballot.incarnation());
             let name = (Role::Proposer as u8, id, incarnation, log.cluster);
             let proposer = self.by_name.get(&name).map(|at| &self.starts[*at]);
-            if proposer.is_none_or(|start| !start.complete(&vote.vote, self.ordered)) {
+            if proposer.is_none_or(|start| !start.complete(&vote.vote, self.ordered, self.whole())) {
                 unknown += 1;
                 continue;
             }

@@ -205,10 +205,10 @@ impl Start {
 
     /// Whether the capture holds all that it sent before `claim`: nothing is missing, and it went on
     /// afterwards, or had nothing more to say long before. `ordered`: the order of the capture is that of
-    /// what happened.
-    pub fn complete(&self, claim: &Place, ordered: bool) -> bool {
+    /// what happened; `whole`: it misses nothing of anybody, else silence may be a hole in it.
+    pub fn complete(&self, claim: &Place, ordered: bool, whole: bool) -> bool {
         let (then, last) = (self.news[0], self.news[NEWS - 1]);
-        let silent = last.time_ns <= claim.time_ns.saturating_sub(SILENCE_NS);
+        let silent = whole && last.time_ns <= claim.time_ns.saturating_sub(SILENCE_NS);
         let after = if ordered {
             then.ordinal > claim.ordinal
         } else {

@@ -405,6 +405,27 @@ fn the_last_packets_of_one_that_is_not_heard_any_more_may_be_missing() {
 }
 
 #[test]
+fn a_long_silence_is_one_only_where_the_capture_misses_nothing() {
+    let silent = || {
+        let mut bench = Bench::new();
+        bench.proposes(1, 1, 0, "a");
+        bench.votes(1, ballot(1, 1), &[(0, 1)]);
+        bench.votes(2, ballot(1, 1), &[]);
+        bench.votes(3, ballot(1, 1), &[]);
+        bench.frame += 11_000; // 11 s
+        bench
+    };
+    let mut whole = silent();
+    whole.decided(1, 1, 1);
+    assert!(!whole.checker.finish().is_fine());
+    let mut with_a_hole = silent();
+    with_a_hole.misses(Role::Proposer, 1); // perhaps that of votes, too
+    with_a_hole.decided(1, 1, 1);
+    let report = with_a_hole.checker.finish();
+    assert!(report.is_fine() && !report.unjudged.is_empty(), "{}", report.text(&[]));
+}
+
+#[test]
 fn of_a_log_that_began_before_the_capture_decisions_without_votes_are_not_judged() {
     let mut bench = Bench::without_founding(Order::AsHappened);
     bench.proposes(1, 1, 900, "a");
