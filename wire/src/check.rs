@@ -42,7 +42,7 @@ pub(crate) use instances::{Stance, Vote, together};
 pub(crate) use place::Seconds;
 
 use crate::capture::{Capture, Datagram};
-use crate::dump::{Host, Input, Merge, Next};
+use crate::dump::{Host, Input, Merge};
 use crate::header::Header;
 use crate::{AckRecord, Body, Front, Outline, Packet, Role, Status, flags};
 use instances::Alarm;
@@ -76,17 +76,8 @@ type Who = (Role, u16, u64, u32);
 /// [`look_up`].
 pub fn check(inputs: Vec<Input>, order: Order, host: &mut dyn Host) -> Report {
     let mut checker = Checker::new(inputs.len(), order);
-    let mut merge = Merge::new(inputs);
-    loop {
-        match merge.next(host) {
-            Next::Datagram(at, datagram) => {
-                checker.datagram(at, &datagram);
-                merge.reuse(datagram);
-            }
-            Next::Waits if host.wait() => {}
-            Next::Waits | Next::End => return checker.finish(),
-        }
-    }
+    Merge::new(inputs).each(host, |at, datagram| checker.datagram(at, datagram));
+    checker.finish()
 }
 
 /// Finds the lines of the packets of one input that prove something, reading it once more.

@@ -12,8 +12,9 @@ mod merge;
 mod output;
 
 pub use filter::{BallotId, Filter, Instances, SenderId};
+pub(crate) use merge::Merge;
+use merge::Next;
 pub use merge::{Input, Step, Stream};
-pub(crate) use merge::{Merge, Next};
 pub use output::{FlushFirst, Output};
 
 use crate::capture::{self, Datagram, Tally};

@@ -1,7 +1,7 @@
 //! What several captures show, one packet after another, for tools that count or draw instead of printing.
 
 use crate::capture::{Datagram, Note, Tally};
-use crate::dump::{Filter, Host, Input, Merge, Next};
+use crate::dump::{Filter, Host, Input, Merge};
 use crate::{Header, Outline, Packet};
 use std::net::SocketAddrV4;
 use zerocopy::FromBytes;
@@ -56,20 +56,12 @@ pub fn each(
     host: &mut dyn Host,
     mut see: impl FnMut(Sighting),
 ) -> Tally {
-    let mut merge = Merge::new(inputs);
     let mut start_ns = None;
-    loop {
-        match merge.next(host) {
-            Next::Datagram(file, datagram) => {
-                let start = *start_ns.get_or_insert(datagram.time_ns);
-                let time_ns = i128::from(datagram.time_ns) - i128::from(start);
-                packets(file, time_ns, &datagram, filter, &mut see);
-                merge.reuse(datagram);
-            }
-            Next::Waits if host.wait() => {}
-            Next::Waits | Next::End => return merge.tally(),
-        }
-    }
+    Merge::new(inputs).each(host, |file, datagram| {
+        let start = *start_ns.get_or_insert(datagram.time_ns);
+        let time_ns = i128::from(datagram.time_ns) - i128::from(start);
+        packets(file, time_ns, datagram, filter, &mut see);
+    })
 }
 
 fn packets(file: usize, time_ns: i128, datagram: &Datagram, filter: &Filter, see: &mut impl FnMut(Sighting)) {

@@ -10,7 +10,7 @@ mod steps;
 mod tests;
 
 use crate::capture::Datagram;
-use crate::dump::{Host, Input, Merge, Next};
+use crate::dump::{Host, Input, Merge};
 use crate::{Body, Header, Kind, Outline, Packet, Submit, flags};
 use std::collections::{BTreeMap, BTreeSet};
 use steps::Teller;
@@ -83,17 +83,7 @@ impl Cut {
 
 /// Calls `each` with every packet of all inputs, and when it was captured.
 fn packets(inputs: Vec<Input>, host: &mut dyn Host, mut each: impl FnMut(i64, Seen)) {
-    let mut merge = Merge::new(inputs);
-    loop {
-        match merge.next(host) {
-            Next::Datagram(_, datagram) => {
-                packets_of(&datagram, |seen| each(datagram.time_ns, seen));
-                merge.reuse(datagram);
-            }
-            Next::Waits if host.wait() => {}
-            Next::Waits | Next::End => return,
-        }
-    }
+    Merge::new(inputs).each(host, |_, datagram| packets_of(datagram, |seen| each(datagram.time_ns, seen)));
 }
 
 fn packets_of(datagram: &Datagram, mut each: impl FnMut(Seen)) {

@@ -285,12 +285,12 @@ impl Checker {
 
     /// Votes of which no proposal was seen: wrong, if all of the proposer's packets were.
     fn judge_proposed(&mut self, log: &Log, doubts: &Doubts, reasons: &mut Vec<Reason>) {
-        let mut unknown = doubts.more_unproposed;
+        let (mut unknown, whole) = (doubts.more_unproposed, self.whole());
         for vote in &doubts.unproposed {
             let (id, incarnation) = (vote.ballot.proposer(), vote.ballot.incarnation());
             let name = (Role::Proposer as u8, id, incarnation, log.cluster);
             let proposer = self.by_name.get(&name).map(|at| &self.starts[*at]);
-            if proposer.is_none_or(|start| !start.complete(&vote.vote, self.ordered, self.whole())) {
+            if proposer.is_none_or(|start| !start.complete(&vote.vote, self.ordered, whole)) {
                 unknown += 1;
                 continue;
             }

@@ -1,7 +1,6 @@
 //! `wire check`: its options, its inputs, and its exit status.
 
 use super::{Error, captures};
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use wire::check::{Order, check};
@@ -88,10 +87,7 @@ fn judge(args: &Args) -> Result<ExitCode, Error> {
         }
     }
     let text = if args.json { report.json(&files) } else { report.text(&files) };
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(Error::Write(error)),
-        _ => {}
-    }
+    super::print(&text)?;
     Ok(match (report.is_fine(), talk.failed || report.packets == 0) {
         (false, _) => ExitCode::FAILURE,
         (true, true) => ExitCode::from(UNKNOWN),

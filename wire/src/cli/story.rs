@@ -1,7 +1,6 @@
 //! `wire story`: its options, and its inputs.
 
 use super::{Error, captures, values};
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use wire::story::{Subject, find, tell};
@@ -63,9 +62,6 @@ pub fn run(args: &Args) -> Result<ExitCode, Error> {
     let mut silent = captures::Talk::quiet();
     let (_, inputs) = captures::open_all(&args.files, &mut silent)?;
     let text = tell(inputs, subject, &found, &mut silent);
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(Error::Write(error)),
-        _ => {}
-    }
+    super::print(&text)?;
     Ok(if talk.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -131,6 +131,20 @@ impl<'a> Merge<'a> {
     }
 
     /// What all inputs hold besides datagrams of ours.
+    /// Shows `see` every datagram, with the number of its input, and waits as long as `host` does. Returns what else there was.
+    pub fn each(mut self, host: &mut dyn Host, mut see: impl FnMut(usize, &Datagram)) -> Tally {
+        loop {
+            match self.next(host) {
+                Next::Datagram(at, datagram) => {
+                    see(at, &datagram);
+                    self.reuse(datagram);
+                }
+                Next::Waits if host.wait() => {}
+                Next::Waits | Next::End => return self.tally(),
+            }
+        }
+    }
+
     pub fn tally(&self) -> Tally {
         let tallies = self.inputs.iter().map(|input| input.stream.tally());
         tallies.fold(Tally::default(), |sum, tally| sum + tally)
