@@ -4,21 +4,8 @@ use super::event::Note;
 use super::gather::{Gather, Gathered, Way};
 use super::*;
 use crate::Role;
-use crate::capture::samples::run::{ACCEPTORS, Run, small};
-use crate::capture::{Capture, Direction, Error, write};
-
-/// Nothing here may fail or wait.
-struct Calm;
-
-impl Host for Calm {
-    fn failed(&mut self, name: &str, error: Error) {
-        panic!("{name}: {error}");
-    }
-
-    fn wait(&mut self) -> bool {
-        false
-    }
-}
+use crate::capture::samples::run::{ACCEPTORS, Calm, Run, small};
+use crate::capture::{Capture, Direction, write};
 
 fn inputs(files: &[Vec<u8>]) -> Vec<Input<'_>> {
     let input = |file| Input { name: "a".into(), stream: Box::new(Capture::new(file)) };

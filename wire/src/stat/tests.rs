@@ -2,21 +2,8 @@
 
 use super::*;
 use crate::Role;
-use crate::capture::samples::run::{Run, small};
-use crate::capture::{Capture, Error};
-
-/// Nothing here may fail or wait.
-struct Calm;
-
-impl Host for Calm {
-    fn failed(&mut self, name: &str, error: Error) {
-        panic!("{name}: {error}");
-    }
-
-    fn wait(&mut self) -> bool {
-        false
-    }
-}
+use crate::capture::Capture;
+use crate::capture::samples::run::{Calm, Run, small};
 
 fn counted(files: &[Vec<u8>]) -> Stat {
     let input = |(at, file): (usize, &'static [u8])| Input {

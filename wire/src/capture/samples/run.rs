@@ -134,3 +134,16 @@ pub fn small(values: u64) -> Run {
     }
     run
 }
+
+/// For captures that may not fail, and need not be waited for.
+pub struct Calm;
+
+impl crate::dump::Host for Calm {
+    fn failed(&mut self, name: &str, error: crate::capture::Error) {
+        panic!("{name}: {error}");
+    }
+
+    fn wait(&mut self) -> bool {
+        false
+    }
+}
