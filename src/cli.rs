@@ -1,7 +1,10 @@
 //! The command line.
 
 mod bench;
+mod failure;
 mod inspect;
+mod logger;
+mod manual;
 mod sim;
 
 use crate::conf::{self, Conf, data_directory, size_text};
@@ -20,14 +23,15 @@ use crate::protocol::memory::Memory;
 use crate::protocol::proposer::Proposer;
 use crate::protocol::{Nanos, Process, Stop};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use failure::Failure;
 use indicatif::{ProgressBar, ProgressStyle};
 use log::LevelFilter;
+use logger::{Logger, complain};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use wire::Role;
 
@@ -71,6 +75,17 @@ enum Command {
     /// Looks at what an acceptor remembers on disk, while it runs or not.
     #[command(subcommand)]
     Log(inspect::Command),
+    /// Writes the man pages, one for each command, into a directory: `paxos man DIR && man DIR/paxos.1`.
+    Man {
+        /// An existing directory, as in ~/.local/share/man/man1.
+        dir: PathBuf,
+    },
+    /// Prints a script that has a shell complete our commands: `paxos completions bash >
+    /// ~/.local/share/bash-completion/completions/paxos`.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -172,27 +187,29 @@ pub fn main() -> ExitCode {
     Logger::install(level);
     match run(cli.command, cli.quiet > 0) {
         Ok(code) => code,
-        Err(message) => {
-            complain(&message);
-            ExitCode::FAILURE
+        Err(failure) => {
+            complain(&failure.sentence);
+            failure.status.into()
         }
     }
 }
 
-fn run(command: Command, quiet: bool) -> Result<ExitCode, String> {
+fn run(command: Command, quiet: bool) -> Result<ExitCode, Failure> {
     match command {
         Command::Check { conf } => {
             let text = load(&conf)?.to_string();
             match std::io::stdout().write_all(text.as_bytes()) {
                 Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                    Err(format!("paxos: stdout: {error}"))
+                    Err(format!("paxos: stdout: {error}").into())
                 }
                 _ => Ok(ExitCode::SUCCESS),
             }
         }
-        Command::Sim(args) => sim::main(&args, quiet),
-        Command::Bench(args) => bench::main(&args),
-        Command::Log(command) => inspect::run(&command),
+        Command::Sim(args) => Ok(sim::main(&args, quiet)?),
+        Command::Bench(args) => Ok(bench::main(&args)?),
+        Command::Log(command) => Ok(inspect::run(&command)?),
+        Command::Man { dir } => Ok(manual::pages(&dir)?),
+        Command::Completions { shell } => Ok(manual::completions(shell)?),
         Command::Acceptor(args) => acceptor(&args),
         Command::Proposer(process) => {
             let conf = load(&process.conf)?;
@@ -204,51 +221,8 @@ fn run(command: Command, quiet: bool) -> Result<ExitCode, String> {
     }
 }
 
-/// A line on stderr; when nobody reads that any more, nothing.
-fn complain(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-/// The log on stderr. A process must not die because whoever read its log has gone away, which `eprintln!`,
-/// and so the logger behind this, would make it do.
-struct Logger {
-    inner: simple_logger::SimpleLogger,
-    broken: AtomicBool,
-}
-
-impl Logger {
-    fn install(level: LevelFilter) {
-        let inner = simple_logger::SimpleLogger::new().with_level(level).with_utc_timestamps().env();
-        let max_level = inner.max_level();
-        let logger = Box::new(Logger { inner, broken: AtomicBool::new(false) });
-        match log::set_boxed_logger(logger) {
-            Ok(()) => log::set_max_level(max_level),
-            Err(error) => complain(&format!("paxos: no log: {error}")),
-        }
-    }
-}
-
-impl log::Log for Logger {
-    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        self.inner.enabled(metadata)
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        if self.broken.load(Ordering::Relaxed) {
-            return;
-        }
-        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.inner.log(record))).is_err() {
-            self.broken.store(true, Ordering::Relaxed);
-        }
-    }
-
-    fn flush(&self) {
-        self.inner.flush();
-    }
-}
-
-fn load(path: &Path) -> Result<Conf, String> {
-    Conf::load(path).map_err(|diagnostics| diagnostics.to_string())
+fn load(path: &Path) -> Result<Conf, Failure> {
+    Conf::load(path).map_err(|diagnostics| Failure::configuration(diagnostics.to_string()))
 }
 
 fn drive<R: Process>(
@@ -270,10 +244,10 @@ fn drive<R: Process>(
 }
 
 /// What the end of a role other than a client means.
-fn ended(end: End) -> Result<ExitCode, String> {
+fn ended(end: End) -> Result<ExitCode, Failure> {
     match end {
         End::Signal | End::OutputClosed | End::Driver => Ok(ExitCode::SUCCESS),
-        End::Role(stop) => Err(reason(stop)),
+        End::Role(stop) => Err(Failure::stopped(stop, reason(stop))),
     }
 }
 
@@ -306,7 +280,7 @@ fn reason(stop: Stop) -> String {
     }
 }
 
-fn acceptor(args: &AcceptorArgs) -> Result<ExitCode, String> {
+fn acceptor(args: &AcceptorArgs) -> Result<ExitCode, Failure> {
     let process = &args.process;
     let conf = load(&process.conf)?;
     if !conf.is_acceptor(process.id) {
@@ -318,14 +292,14 @@ fn acceptor(args: &AcceptorArgs) -> Result<ExitCode, String> {
             let _ = write!(line, " {id}");
             line
         });
-        return Err(format!(
+        return Err(Failure::configuration(format!(
             "{}: acceptor {} is not one of the acceptors, which are {known}; to make it one, write `acceptors {} {}{line}` \
              in the configuration of every process",
             process.conf.display(),
             process.id,
             conf.acceptors.ip(),
             conf.acceptors.port(),
-        ));
+        )));
     }
     // Remembering comes first: sockets that nobody reads for so long would overflow.
     let mut memory = Memory::touching(heap::touch);
@@ -383,13 +357,15 @@ impl Driver<Learner> for UntilIdle {
     }
 }
 
-fn learner(args: &LearnerArgs) -> Result<ExitCode, String> {
+fn learner(args: &LearnerArgs) -> Result<ExitCode, Failure> {
     let conf = load(&args.process.conf)?;
     let idle = match args.until_idle {
         Some(seconds) if seconds.is_finite() && (0.0..1e9).contains(&seconds) => {
             Some(clock::nanos(Duration::from_secs_f64(seconds)))
         }
-        Some(seconds) => return Err(format!("--until-idle {seconds}: write a number of seconds, as in 2.5")),
+        Some(seconds) => {
+            return Err(format!("--until-idle {seconds}: write a number of seconds, as in 2.5").into());
+        }
         None => None,
     };
     let format = match args.format {
@@ -591,7 +567,7 @@ fn counted(number: u64, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-fn client(args: &ClientArgs) -> Result<ExitCode, String> {
+fn client(args: &ClientArgs) -> Result<ExitCode, Failure> {
     let conf = load(&args.process.conf)?;
     let acked = args.acked.as_deref().map(Acked::open).transpose()?;
     let (mut reactor, setup) = Reactor::open(Role::Client, args.process.id, &conf)?;
@@ -625,7 +601,9 @@ fn client(args: &ClientArgs) -> Result<ExitCode, String> {
         acked.finish(progress.decided)?;
     }
     if let Some(error) = feeder.broken {
-        return Err(format!("stdin: {error}; {} read before decided", counted(progress.decided, "value")));
+        return Err(
+            format!("stdin: {error}; {} read before decided", counted(progress.decided, "value")).into()
+        );
     }
     match end {
         End::Role(Stop::Done) if feeder.refused == 0 => Ok(ExitCode::SUCCESS),
@@ -633,16 +611,20 @@ fn client(args: &ClientArgs) -> Result<ExitCode, String> {
             "{} decided, {} refused",
             counted(progress.decided, "value"),
             counted(feeder.refused, "line")
-        )),
+        )
+        .into()),
         End::Role(stop) => {
-            Err(format!("{}; {} decided, {undecided} not", reason(stop), counted(progress.decided, "value")))
+            let told =
+                format!("{}; {} decided, {undecided} not", reason(stop), counted(progress.decided, "value"));
+            Err(Failure::stopped(stop, told))
         }
         _ => {
             let unread = if feeder.ended { "" } else { "; stdin was not read to its end" };
             Err(format!(
                 "interrupted: {} decided, {undecided} not{unread}",
                 counted(progress.decided, "value")
-            ))
+            )
+            .into())
         }
     }
 }

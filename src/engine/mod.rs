@@ -15,5 +15,6 @@ pub mod sockets;
 pub mod spare;
 pub mod stats;
 pub mod storage;
+pub mod supervisor;
 pub mod trace;
 mod uncached;

@@ -10,11 +10,12 @@ use super::clock::{self, Clock};
 use super::files::Files;
 use super::sockets::{self, Via};
 use super::stats::Stats;
+use super::supervisor::Supervisor;
 use super::trace::{self, Trace};
 use crate::conf::{Conf, Interface};
 use crate::journal::{Frame, Journal};
 use crate::limits::{LAN_SPACE, TURN_ENOUGH};
-use crate::protocol::{Nanos, Outbox, Process, Setup, Stop, TIMERS, To};
+use crate::protocol::{Nanos, Notice, Outbox, Process, Setup, Stop, TIMERS, To};
 use crate::wheel::Wheel;
 use polling::{Event, Events, PollMode, Poller};
 use std::fmt;
@@ -27,7 +28,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
-use wire::{HEADER_LEN, Header, Layout, Packet, Refusal, Role, Sender as Identity};
+use wire::{HEADER_LEN, Header, Layout, Packet, Refusal, Role, Sender as Identity, VERSION};
 use zerocopy::FromBytes;
 
 /// Poller key of the signal pipe; sockets have their index.
@@ -86,6 +87,15 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// What was told of refused packets, and when more may be.
+#[derive(Debug, Default)]
+struct Told {
+    next: Nanos,
+    refused: u64,
+    /// Those of them that were of another version.
+    versions: u64,
+}
+
 /// What a role's command adds to the reactor: input, limits in time, talk.
 pub trait Driver<R> {
     /// Called in every turn before the role acts. Returns when to be called again at the latest.
@@ -135,13 +145,19 @@ pub struct Reactor {
     space_max: usize,
     output: Option<File>,
     stats: Stats,
-    told: (Nanos, u64),
+    told: Told,
     talk: Talk,
     last_refusal: Option<(Refusal, SocketAddrV4)>,
+    /// The same of a packet of another version of the wire.
+    last_version: Option<(u8, SocketAddrV4)>,
     print_packets: bool,
     /// The addresses of `sockets`: where what comes in was sent to.
     addresses: Vec<SocketAddrV4>,
     trace: Option<Trace>,
+    /// Whoever started this process and wants to know how it does.
+    supervisor: Option<Supervisor>,
+    /// What was said last of how this process stands.
+    standing: Option<Notice>,
 }
 
 /// A client talks to a person about values; how it talks to the network is for who asks.
@@ -223,7 +239,11 @@ impl Reactor {
             unsafe { poller.add_with_mode(socket, Event::readable(key), PollMode::Level) }
                 .map_err(|error| system("wait for packets", error))?;
         }
-        let signals = signals().map_err(|error| system("catch signals", error))?;
+        let supervisor = Supervisor::of_environment().unwrap_or_else(|sentence| {
+            log::warn!(target: "paxos", "{sentence}");
+            None
+        });
+        let signals = signals(supervisor.is_some()).map_err(|error| system("catch signals", error))?;
         // SAFETY: as above.
         unsafe { poller.add_with_mode(&signals, Event::readable(SIGNALS), PollMode::Level) }
             .map_err(|error| system("catch signals", error))?;
@@ -262,12 +282,15 @@ impl Reactor {
             space_max: if via.loopback { usize::MAX } else { LAN_SPACE },
             output: None,
             stats: Stats::default(),
-            told: (0, 0),
+            told: Told::default(),
             talk: Talk::default(),
             last_refusal: None,
+            last_version: None,
             print_packets: log::log_enabled!(log::Level::Debug),
             addresses,
             trace: None,
+            supervisor,
+            standing: None,
         };
         Ok((reactor, setup))
     }
@@ -324,13 +347,17 @@ impl Reactor {
         let mut events = Events::new();
         self.tell_space(role);
         role.start(self.clock.now(), &mut self.outbox);
+        if let Some(supervisor) = &mut self.supervisor {
+            supervisor.ready(self.clock.now());
+        }
         let mut wake = Some(0);
         loop {
             let now = self.clock.now();
             let timer = self.wheel.next();
             let look = self.attention.iter().filter_map(Attention::look).min();
             let traced = self.trace.as_mut().and_then(Trace::turn).map(|after| now + after);
-            let until = [timer, wake, look, traced].into_iter().flatten().min();
+            let alive = self.supervisor.as_ref().map(Supervisor::next);
+            let until = [timer, wake, look, traced, alive].into_iter().flatten().min();
             let timeout = until.map(|until| Duration::from_nanos(until.saturating_sub(now)));
             events.clear();
             self.poller.wait(&mut events, timeout)?;
@@ -375,6 +402,7 @@ impl Reactor {
             };
             self.attend(now, packets, role)?;
             self.mention_refusals(now);
+            self.tell_supervisor(now, role);
         }
     }
 
@@ -393,6 +421,9 @@ impl Reactor {
     }
 
     fn finish(&mut self, end: End) -> Result<End, Failure> {
+        if let Some(supervisor) = &mut self.supervisor {
+            supervisor.stopping();
+        }
         let now = self.clock.now();
         let open = self.flush(now)?;
         let Stats { turns, received, sent, send_calls, unsent, drops, .. } = self.stats();
@@ -455,7 +486,10 @@ impl Reactor {
                     }
                     Err(refusal) => {
                         self.stats.refused[refusal.index()] += 1;
-                        self.last_refusal = Some((refusal, datagram.from));
+                        match refusal {
+                            Refusal::Version(version) => self.last_version = Some((version, datagram.from)),
+                            _ => self.last_refusal = Some((refusal, datagram.from)),
+                        }
                     }
                 }
             }
@@ -476,6 +510,12 @@ impl Reactor {
                     log::info!(target: "paxos", "{unsaid} more lines like the last ones were left out");
                 }
                 log::info!(target: "paxos", "{notice}");
+            }
+            if notice.is_standing() {
+                self.standing = Some(*notice);
+                if let Some(supervisor) = &mut self.supervisor {
+                    supervisor.changed();
+                }
             }
         }
         let wheel = &mut self.wheel;
@@ -549,17 +589,34 @@ impl Reactor {
         }
     }
 
+    /// Tells whoever watches this process that it lives, when it is time.
+    fn tell_supervisor<R: Process>(&mut self, now: Nanos, role: &R) {
+        if let Some(supervisor) = self.supervisor.as_mut().filter(|supervisor| now >= supervisor.next()) {
+            let (standing, decided_until) = (self.standing, role.decided_until());
+            supervisor.alive(now, Standing { standing, decided_until, stats: &self.stats });
+        }
+    }
+
     /// Mentions packets that were refused, now and then, never one by one.
     fn mention_refusals(&mut self, now: Nanos) {
-        let refused = self.stats.refusals();
-        if refused == self.told.1 || now < self.told.0 {
+        let (versions, all) = (self.stats.other_versions(), self.stats.refusals());
+        if all == self.told.refused || now < self.told.next {
             return;
         }
-        if let Some((refusal, from)) = self.last_refusal {
-            let new = refused - self.told.1;
-            log::warn!(target: "paxos", "refused {new} packets; the last one, from {from}: {refusal}");
+        let new_versions = versions - self.told.versions;
+        let new_others = all - self.told.refused - new_versions;
+        if let Some((version, from)) = self.last_version.filter(|_| new_versions > 0) {
+            log::warn!(
+                target: "paxos",
+                "refused {new_versions} packets of another version of the wire, {version}; this program speaks {VERSION}; the \
+                 last one came from {from}. Is an upgrade under way? Programs of different versions do not hear each other: \
+                 start the same one everywhere"
+            );
         }
-        self.told = (now + REFUSALS_TOLD, refused);
+        if let Some((refusal, from)) = self.last_refusal.filter(|_| new_others > 0) {
+            log::warn!(target: "paxos", "refused {new_others} packets; the last one, from {from}: {refusal}");
+        }
+        self.told = Told { next: now + REFUSALS_TOLD, refused: all, versions };
     }
 }
 
@@ -569,6 +626,31 @@ impl Drop for Reactor {
             let _ = self.poller.delete(socket);
         }
         let _ = self.poller.delete(&self.signals);
+    }
+}
+
+/// How a process does, in a line.
+struct Standing<'a> {
+    standing: Option<Notice>,
+    decided_until: u64,
+    stats: &'a Stats,
+}
+
+impl fmt::Display for Standing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(standing) = self.standing {
+            write!(f, "{standing}; ")?;
+        }
+        let Stats { received, sent, drops, .. } = self.stats;
+        write!(f, "decided below instance {}; {received} packets read, {sent} sent", self.decided_until)?;
+        match self.stats.refusals() {
+            0 => {}
+            refused => write!(f, ", {refused} refused")?,
+        }
+        match drops {
+            0 => Ok(()),
+            drops => write!(f, ", {drops} drops in receive buffers"),
+        }
     }
 }
 
@@ -643,14 +725,18 @@ fn via(conf: &Conf) -> Result<Via, String> {
 }
 
 /// A stream that becomes readable with the first SIGTERM or SIGINT. The second one ends the process at once:
-/// whoever sends it does not want to wait for a blocked output.
-fn signals() -> io::Result<UnixStream> {
+/// whoever sends it does not want to wait for a blocked output. SIGHUP, with which a service manager asks for a reload,
+/// does not end what one has started; elsewhere it does, for then a terminal was closed.
+fn signals(supervised: bool) -> io::Result<UnixStream> {
     let (read, write) = UnixStream::pair()?;
     let seen = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
         signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&seen))?;
         signal_hook::flag::register(signal, Arc::clone(&seen))?;
         signal_hook::low_level::pipe::register(signal, write.try_clone()?)?;
+    }
+    if supervised {
+        signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::default())?;
     }
     Ok(read)
 }

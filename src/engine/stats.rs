@@ -42,6 +42,11 @@ impl Stats {
         self.refused.iter().sum()
     }
 
+    /// Packets refused because they are of another version of the wire.
+    pub fn other_versions(&self) -> u64 {
+        self.refused[Refusal::Version(0).index()]
+    }
+
     /// Writes the counts of this process to a file, which is made or emptied first.
     ///
     /// # Errors
@@ -79,10 +84,11 @@ impl fmt::Display for Told<'_> {
             "{{\"role\":\"{}\",\"id\":{},\"turns\":{turns},\"packets_received\":{received},\
              \"receive_calls\":{receive_calls},\"packets_sent\":{sent},\"send_calls\":{send_calls},\
              \"packets_unsent\":{unsent},\"receive_drops\":{drops},\"packets_refused\":{},\
-             \"sent_again\":{repeats},\"packets_traced\":{traced},\"trace_left_out\":{trace_left_out},\"gso\":{gso},\"gro\":{gro}}}",
+             \"packets_of_other_versions\":{},\"sent_again\":{repeats},\"packets_traced\":{traced},\"trace_left_out\":{trace_left_out},\"gso\":{gso},\"gro\":{gro}}}",
             self.me.role,
             self.me.id,
             self.stats.refusals(),
+            self.stats.other_versions(),
         )
     }
 }
@@ -95,13 +101,13 @@ mod tests {
     #[test]
     fn counts_are_told_in_one_line_of_json() {
         let mut stats = Stats { turns: 3, received: 20, sent: 7, drops: 1, gso: true, ..Stats::default() };
-        (stats.refused[0], stats.refused[1]) = (4, 5);
+        (stats.refused[0], stats.refused[Refusal::Version(0).index()]) = (4, 5);
         let me = Sender { role: Role::Learner, id: 2, incarnation: 99 };
         assert_eq!(
             Told { stats: &stats, me }.to_string(),
             "{\"role\":\"learner\",\"id\":2,\"turns\":3,\"packets_received\":20,\"receive_calls\":0,\
              \"packets_sent\":7,\"send_calls\":0,\"packets_unsent\":0,\"receive_drops\":1,\
-             \"packets_refused\":9,\"sent_again\":0,\"packets_traced\":0,\"trace_left_out\":0,\"gso\":true,\"gro\":false}"
+             \"packets_refused\":9,\"packets_of_other_versions\":5,\"sent_again\":0,\"packets_traced\":0,\"trace_left_out\":0,\"gso\":true,\"gro\":false}"
         );
     }
 }

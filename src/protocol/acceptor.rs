@@ -834,6 +834,10 @@ impl Process for Acceptor {
         let unread_max = share(space) / cost(self.setup.layout.packet);
         self.queue_long = (unread_max / 4).clamp(NAGLE_INSTANCES, QUEUE_LONG);
     }
+
+    fn decided_until(&self) -> u64 {
+        self.known
+    }
 }
 
 #[cfg(test)]

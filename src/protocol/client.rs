@@ -389,6 +389,10 @@ impl Process for Client {
     }
 
     fn receive_space(&mut self, _space: u32, _drops: u32) {}
+
+    fn decided_until(&self) -> u64 {
+        self.decided_until
+    }
 }
 
 #[cfg(test)]

@@ -206,4 +206,8 @@ impl Process for Learner {
         self.catch_up.space(space, self.setup.layout.packet);
         self.reader.receive_space(space, drops);
     }
+
+    fn decided_until(&self) -> u64 {
+        self.delivered_until()
+    }
 }

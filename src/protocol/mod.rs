@@ -57,6 +57,8 @@ pub trait Process {
     fn patience(&self, _group: Role) -> Nanos {
         0
     }
+    /// Every instance below it is decided, as far as this process knows: for a person to look at.
+    fn decided_until(&self) -> u64;
     /// How long a frame with accepted records may be in this turn, bytes: see [`crate::journal::Frame::fits`].
     /// Told before the turn's packets, and only to a process that keeps a log.
     fn journal_room(&mut self, _bytes: u64) {}

@@ -128,6 +128,37 @@ pub enum Membership {
     Remembered { complete_until: u64, blind_until: u64 },
 }
 
+impl Notice {
+    /// Whether it says how this process itself stands, from now on, rather than what it saw of others.
+    pub fn is_standing(self) -> bool {
+        match self {
+            Notice::Campaign { .. }
+            | Notice::Leading { .. }
+            | Notice::Following { .. }
+            | Notice::Unfit
+            | Notice::Deaf
+            | Notice::CatchingUp { .. }
+            | Notice::CaughtUp { .. }
+            | Notice::Full
+            | Notice::Room
+            | Notice::Blank
+            | Notice::StillBlank { .. }
+            | Notice::Member { .. }
+            | Notice::Sees { .. } => true,
+            Notice::Deposed { .. }
+            | Notice::Fenced { .. }
+            | Notice::Suspected { .. }
+            | Notice::Returned { .. }
+            | Notice::Fit
+            | Notice::OtherConfiguration { .. }
+            | Notice::Slow { .. }
+            | Notice::Keeping { .. }
+            | Notice::SessionEnded { .. }
+            | Notice::Moved { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {

@@ -609,6 +609,10 @@ impl Process for Proposer {
         self.catch_up.space(space, self.setup.layout.packet);
         self.reader.receive_space(space, drops);
     }
+
+    fn decided_until(&self) -> u64 {
+        Proposer::decided_until(self)
+    }
 }
 
 #[cfg(test)]
