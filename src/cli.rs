@@ -75,13 +75,12 @@ enum Command {
     /// Looks at what an acceptor remembers on disk, while it runs or not.
     #[command(subcommand)]
     Log(inspect::Command),
-    /// Writes the man pages, one for each command, into a directory: `paxos man DIR && man DIR/paxos.1`.
+    /// Writes the man pages, one for each command, into a directory.
     Man {
         /// An existing directory, as in ~/.local/share/man/man1.
         dir: PathBuf,
     },
-    /// Prints a script that has a shell complete our commands: `paxos completions bash >
-    /// ~/.local/share/bash-completion/completions/paxos`.
+    /// Prints a script that has a shell complete our commands.
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,

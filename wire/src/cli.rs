@@ -5,6 +5,7 @@ mod check;
 mod dump;
 mod flow;
 mod follow;
+mod manual;
 mod stat;
 mod story;
 mod values;
@@ -43,6 +44,16 @@ enum Command {
     /// Prints a Wireshark dissector of the packets, in Lua
     #[command(after_help = DISSECTOR_HELP)]
     Dissector,
+    /// Writes the man pages, one for each command, into a directory
+    Man {
+        /// An existing directory, as in ~/.local/share/man/man1
+        dir: PathBuf,
+    },
+    /// Prints a script that has a shell complete our commands
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
 }
 
 const DISSECTOR_HELP: &str = "\
@@ -70,6 +81,8 @@ pub fn run() -> Result<ExitCode, Error> {
         Command::Check(args) => check::run(&args),
         Command::Story(args) => story::run(&args),
         Command::Dissector => print(&dissector()),
+        Command::Man { dir } => manual::pages(&dir),
+        Command::Completions { shell } => manual::completions(shell),
     }
 }
 
