@@ -25,5 +25,7 @@ mod order;
 mod sentences;
 #[path = "processes/strangers.rs"]
 mod strangers;
+#[path = "processes/supervised.rs"]
+mod supervised;
 #[path = "processes/trace.rs"]
 mod trace;

@@ -113,6 +113,19 @@ impl Cluster {
         self.run(&[role, &id.to_string()], &self.conf, more, Stdio::null())
     }
 
+    /// Starts a process of this role and id with an environment of its own.
+    pub fn role_in(
+        &self,
+        role: &str,
+        id: u16,
+        environment: impl FnOnce(&fs::File) -> Vec<(&'static str, String)>,
+    ) -> Proc {
+        let number = self.started.fetch_add(1, Ordering::Relaxed);
+        let conf = self.conf.to_str().expect("a path of ours");
+        let prefix = self.directory.join(format!("{number:02}-{role}-{id}"));
+        Proc::start_in(&prefix, &[role, &id.to_string(), conf], environment)
+    }
+
     pub fn acceptors<const N: usize>(&self, ids: [u16; N]) -> [Proc; N] {
         ids.map(|id| self.role("acceptor", id, &[]))
     }
