@@ -80,21 +80,26 @@ fn a_service_manager_hears_that_a_process_is_ready_that_it_lives_and_that_it_sto
         assert!(process.stderr().contains(", cluster "), "{}", process.stderr());
     }
     cluster.client(1, "a value\n", &[]).succeeds();
-    for (manager, process) in &mut all {
-        manager.forgets();
-        let mut last = Instant::now();
-        for _ in 0..3 {
-            manager.hears_of("WATCHDOG=1\nSTATUS=");
-            assert!(last.elapsed() < WATCHDOG, "a sign of life came after {:?}", last.elapsed());
-            last = Instant::now();
+    std::thread::scope(|scope| {
+        for (manager, process) in &mut all {
+            scope.spawn(|| {
+                manager.forgets();
+                let mut last = Instant::now();
+                for _ in 0..3 {
+                    manager.hears_of("WATCHDOG=1\nSTATUS=");
+                    assert!(last.elapsed() < WATCHDOG, "a sign of life came after {:?}", last.elapsed());
+                    last = Instant::now();
+                }
+                process.signal(libc::SIGHUP); // the reload of the units
+                manager.hears_of("WATCHDOG=1");
+            });
         }
-        process.signal(libc::SIGHUP); // the reload of the units
-        manager.hears_of("WATCHDOG=1");
-    }
+    });
     let (leader, _) = &all[3];
     let said = leader.hears_of("STATUS=leading in ballot ");
     assert!(said.contains("; decided below instance "), "{said}");
     for (manager, process) in &mut all {
+        manager.forgets(); // its queue is short
         process.terminates();
         manager.hears_of("STOPPING=1");
     }

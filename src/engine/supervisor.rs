@@ -11,11 +11,14 @@ use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
 
 /// How often the line for a person is told when nothing in it has changed but numbers.
 const TOLD: Nanos = 10_000_000_000;
 /// How soon it is told when something has.
 const SOON: Nanos = 1_000_000_000;
+/// How long the first word waits for a service manager whose queue is full.
+const READY_PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of a message; the rest of a longer line is cut.
 const MESSAGE: usize = 512;
 
@@ -59,14 +62,16 @@ impl Supervisor {
         };
         let socket = UnixDatagram::unbound()?;
         socket.connect_addr(&address)?;
-        socket.set_nonblocking(true)?;
+        socket.set_write_timeout(Some(READY_PATIENCE))?;
         let pulse = patience_us.map(|us| (us.saturating_mul(1000) / 2).max(1));
         Ok(Supervisor { socket, pulse, next: 0, told: 0 })
     }
 
-    /// Everything is open: whoever waited for this process may go on.
+    /// Everything is open: whoever waited for this process may go on. This alone waits for a service manager that
+    /// is busy, for it is said only once.
     pub fn ready(&mut self, now: Nanos) {
         self.tell("READY=1");
+        let _ = self.socket.set_nonblocking(true); // a socket can be
         self.next = now;
     }
 
@@ -162,6 +167,7 @@ mod tests {
         let path = scratch.0.join("notify");
         let manager = UnixDatagram::bind(&path).unwrap();
         let mut supervisor = Supervisor::at(path.as_os_str(), None).unwrap();
+        supervisor.ready(0);
         for now in 0..10_000 {
             supervisor.alive(now, "busy"); // more than its socket holds
         }
