@@ -109,7 +109,7 @@ checked() {
 
 packages=()
 for pair in iptables:iptables ip:iproute2 tshark:tshark shellcheck:shellcheck perl:perl mkfs.ext4:e2fsprogs \
-    tcpdump:tcpdump python3:python3 chromium:chromium; do
+    tcpdump:tcpdump python3:python3 chromium:chromium systemd-analyze:systemd groff:groff-base; do
     command -v "${pair%:*}" >/dev/null || packages+=("${pair#*:}")
 done
 if ((${#packages[@]} == 0)); then
@@ -157,7 +157,7 @@ fi
 # --- the scripts ----------------------------------------------------------------------------------------------------
 
 if command -v shellcheck >/dev/null; then
-    step "shellcheck" 120 shellcheck -x .ci/run scripts/*.sh paxos-tests/*.sh paxos-tests/peers/*.sh
+    step "shellcheck" 120 shellcheck -x .ci/run scripts/*.sh scripts/debian/{postinst,prerm,postrm} paxos-tests/*.sh paxos-tests/peers/*.sh
 else
     skipped "shellcheck" "it is missing"
 fi
@@ -185,6 +185,7 @@ checked run_trace.sh 10000
 scenario run_dissector.sh 1000
 scenario run_flow.sh 10
 scenario run_check.sh 20000
+scenario run_units.sh 1000
 for loss in 10 30 50; do
     checked run_loss.sh 2000 $loss
     checked run_per_receiver_loss.sh 2000 $loss
@@ -194,6 +195,7 @@ step "chaos.sh 20 2, DATA=0" 300 env DATA=0 "$suite/chaos.sh" 20 2
 step "demo.sh 10000" 300 "$scripts/demo.sh" 10000
 
 if [[ $long ]]; then
+    step "run_package.sh" 900 "$suite/run_package.sh"
     step "chaos.sh 600" 900 "$suite/chaos.sh" 600
     step "chaos.sh 300, DATA=0" 600 env DATA=0 "$suite/chaos.sh" 300
     checked run.sh 100000

@@ -234,7 +234,7 @@ fn packets_of_another_version_are_counted_and_named_by_every_role_and_harm_none(
     }
     for process in &mut processes {
         process.says(&format!(
-            "packets of another version of the wire, {}; this program speaks {VERSION}; ",
+            "of another version of the wire, {}; this program speaks {VERSION}; ",
             VERSION - 1
         ));
     }

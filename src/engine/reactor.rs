@@ -608,13 +608,14 @@ impl Reactor {
         if let Some((version, from)) = self.last_version.filter(|_| new_versions > 0) {
             log::warn!(
                 target: "paxos",
-                "refused {new_versions} packets of another version of the wire, {version}; this program speaks {VERSION}; the \
+                "refused {} of another version of the wire, {version}; this program speaks {VERSION}; the \
                  last one came from {from}. Is an upgrade under way? Programs of different versions do not hear each other: \
-                 start the same one everywhere"
+                 start the same one everywhere",
+                packets(new_versions)
             );
         }
         if let Some((refusal, from)) = self.last_refusal.filter(|_| new_others > 0) {
-            log::warn!(target: "paxos", "refused {new_others} packets; the last one, from {from}: {refusal}");
+            log::warn!(target: "paxos", "refused {}; the last one, from {from}: {refusal}", packets(new_others));
         }
         self.told = Told { next: now + REFUSALS_TOLD, refused: all, versions };
     }
@@ -668,6 +669,11 @@ fn write_all(file: &mut File, mut bytes: &[u8]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// `1 packet`, `2 packets`
+fn packets(count: u64) -> String {
+    format!("{count} packet{}", if count == 1 { "" } else { "s" })
 }
 
 /// Keeps a process from flooding its log, whatever happens to it: so many lines at once, then a few per
