@@ -307,7 +307,10 @@ fn acceptor(args: &AcceptorArgs) -> Result<ExitCode, Failure> {
         Some(directory) => {
             let owner = Owner { cluster: reactor::cluster(&conf), acceptor: process.id };
             let journal = storage::open(&directory, owner, &mut memory);
-            Some(journal.map_err(|error| format!("paxos: {error}"))?)
+            Some(journal.map_err(|error| {
+                let sentence = format!("paxos: {}", error.sentence);
+                if error.for_good { Failure::configuration(sentence) } else { sentence.into() }
+            })?)
         }
     };
     if conf.reserve > 0 {

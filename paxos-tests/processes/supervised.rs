@@ -168,6 +168,13 @@ fn who_only_inherits_the_name_of_the_journal_talks_to_a_person() {
 fn the_exit_status_says_what_a_restart_does_not_mend() {
     let cluster = Cluster::new();
     assert_eq!(cluster.role("acceptor", 9, &[]).fails().code, Some(78), "9 is not one of the acceptors");
+    let directory = cluster.conf().with_file_name("remembers");
+    let of_1 = ["--data", directory.to_str().expect("a path of ours")];
+    let mut owner = cluster.role("acceptor", 1, &of_1);
+    owner.serves();
+    assert_eq!(cluster.role("acceptor", 2, &of_1).fails().code, Some(1), "acceptor 1 may end");
+    owner.terminates();
+    assert_eq!(cluster.role("acceptor", 2, &of_1).fails().code, Some(78), "the directory is acceptor 1's");
     let foreign = cluster.write("foreign.conf", cluster.text("1 2 3", "interface no-such0\n"));
     let mut early = cluster.run(&["proposer", "1"], &foreign, &[], std::process::Stdio::null());
     assert_eq!(early.fails().code, Some(1), "an interface may come later");

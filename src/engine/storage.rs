@@ -2,7 +2,7 @@
 
 use super::clock::{Clock, random};
 use super::files::Files;
-use crate::journal::{Fault, Journal, Owner, Recall, Record, Report};
+use crate::journal::{Fault, Journal, OpenError, Owner, Recall, Record, Report};
 use crate::limits::SEGMENT;
 use crate::protocol::memory::Memory;
 use std::path::Path;
@@ -20,19 +20,30 @@ impl Recall for Memory {
     }
 }
 
+/// Why a log was not opened.
+#[derive(Debug)]
+pub struct Unopened {
+    /// Begins with the directory.
+    pub sentence: String,
+    /// It is another acceptor's, or another program's: trying again does not help.
+    pub for_good: bool,
+}
+
 /// Opens the log in `directory`, and recalls what it says.
 ///
 /// # Errors
-/// A sentence that begins with the directory.
-pub fn open(directory: &Path, owner: Owner, memory: &mut Memory) -> Result<Journal<Files>, String> {
+/// When somebody else uses the directory, the disk fails, or the log is not ours to go on with.
+pub fn open(directory: &Path, owner: Owner, memory: &mut Memory) -> Result<Journal<Files>, Unopened> {
     let begun = Clock::start();
     let place = directory.display();
-    let say = |error: String| format!("{place}: {error}");
     let who = format!("acceptor {}", owner.acceptor);
-    let files = Files::open(directory, SEGMENT, &who).map_err(say)?;
+    let files = Files::open(directory, SEGMENT, &who)
+        .map_err(|error| Unopened { sentence: format!("{place}: {error}"), for_good: false })?;
     // A random epoch, for nobody who sends values must be able to write what looks like a frame.
-    let (journal, report) =
-        Journal::open(files, owner, random(), memory).map_err(|error| say(error.to_string()))?;
+    let (journal, report) = Journal::open(files, owner, random(), memory).map_err(|error| Unopened {
+        sentence: format!("{place}: {error}"),
+        for_good: matches!(error, OpenError::Foreign { .. } | OpenError::Version { .. }),
+    })?;
     let ms = begun.now() / 1_000_000;
     if report.is_new() {
         log::info!(target: "paxos", "data: {place} is new, and begun in {ms} ms");
@@ -110,6 +121,6 @@ mod tests {
         let error = open(&scratch.0, Owner { acceptor: 2, ..owner }, &mut Memory::default()).unwrap_err();
         let expected =
             format!("{}: this is the memory of acceptor 1, not of acceptor 2", scratch.0.display());
-        assert!(error.starts_with(&expected), "{error}");
+        assert!(error.sentence.starts_with(&expected) && error.for_good, "{error:?}");
     }
 }
