@@ -7,10 +7,12 @@ mod driven;
 
 use driven::{Cluster, Gauge, Node};
 use paxos::engine::batch::{Receiver, Run, Sender};
+use paxos::engine::supervisor::Supervisor;
 use paxos::engine::trace::{Options, Trace};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::net::{Ipv4Addr, UdpSocket};
+use std::os::unix::net::UnixDatagram;
 
 /// The system's allocator, which counts what a thread asks of it while it is told to.
 struct Counting;
@@ -148,4 +150,24 @@ fn tracing_packets_allocates_nothing() {
     for path in [path.clone(), path.with_extension("pcapng.1")] {
         let _ = std::fs::remove_file(path); // the second one may not be there
     }
+}
+
+#[test]
+fn telling_a_service_manager_that_we_live_allocates_nothing() {
+    let path = std::env::temp_dir().join(format!("paxos-allocations-{}.notify", std::process::id()));
+    let _ = std::fs::remove_file(&path); // of a process that had our number before
+    let manager = UnixDatagram::bind(&path).expect("the temporary directory can be written");
+    let mut supervisor = Supervisor::at(path.as_os_str(), Some(1_000_000)).expect("it is there");
+    supervisor.ready(0);
+    let ((), allocations) = counted(|| {
+        for now in 0..100 {
+            supervisor.changed();
+            supervisor.alive(now, format_args!("decided below instance {now}"));
+        }
+        supervisor.stopping();
+    });
+    assert_eq!(allocations, 0);
+    let length = manager.recv(&mut [0; 64]).expect("it was told");
+    assert_eq!(length, "READY=1".len());
+    let _ = std::fs::remove_file(&path);
 }

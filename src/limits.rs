@@ -153,6 +153,10 @@ pub const TRACE_MEMORY: usize = 16 << 20;
 /// How long a packet may wait in a block that is not full: who follows a trace sees what happened a moment ago.
 pub const TRACE_FLUSH: u64 = 80 * MS;
 
+/// Bytes of what a service manager is told at once; what is longer is cut. The longest line of a process about itself
+/// has about 200, and the numbers behind it, of 20 digits each at most, about 200 more.
+pub const SUPERVISOR_MESSAGE: usize = 512;
+
 /// One millisecond in nanoseconds.
 pub const MS: u64 = 1_000_000;
 /// One microsecond in nanoseconds.

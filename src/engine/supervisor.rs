@@ -3,6 +3,7 @@
 //! Ready, still alive, stopping, and a line for a person to read. A service manager that does not read its socket
 //! must not stop us: what it does not take at once it is not told. Nothing here allocates after the start.
 
+use crate::limits::SUPERVISOR_MESSAGE as MESSAGE;
 use crate::protocol::Nanos;
 use std::env;
 use std::ffi::OsStr;
@@ -19,8 +20,6 @@ const TOLD: Nanos = 10_000_000_000;
 const SOON: Nanos = 1_000_000_000;
 /// How long the first word waits for a service manager whose queue is full.
 const READY_PATIENCE: Duration = Duration::from_secs(5);
-/// Bytes of a message; the rest of a longer line is cut.
-const MESSAGE: usize = 512;
 
 /// The service manager that listens.
 #[derive(Debug)]
@@ -55,7 +54,12 @@ impl Supervisor {
         }
     }
 
-    fn at(name: &OsStr, patience_us: Option<u64>) -> io::Result<Supervisor> {
+    /// The one at this socket: a path, or a name in the abstract name space behind `@`. It takes us for hung after
+    /// `patience_us`, if it watches.
+    ///
+    /// # Errors
+    /// When nobody is there.
+    pub fn at(name: &OsStr, patience_us: Option<u64>) -> io::Result<Supervisor> {
         let address = match name.as_bytes() {
             [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
             _ => SocketAddr::from_pathname(name)?,
