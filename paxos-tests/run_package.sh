@@ -231,7 +231,16 @@ if inside systemctl start paxos-acceptor@9 2>/dev/null; then problem "acceptor 9
 sleep 3 # longer than RestartSec
 [[ $(property acceptor@9 ExecMainStatus) == 78 && $(property acceptor@9 NRestarts) == 0 ]] ||
     problem "a refused configuration: status $(property acceptor@9 ExecMainStatus), started $(property acceptor@9 NRestarts) times again"
-say "reloaded; a killed leader and a stopped acceptor (watchdog of 2 s) started again, the latter after $took ms; a refused configuration not"
+inside mkdir -p /run/systemd/system/paxos-proposer@3.service.d
+printf '[Service]\nEnvironment=OPTIONS=--nonsense\n' | inside tee /run/systemd/system/paxos-proposer@3.service.d/wrong.conf >/dev/null
+inside systemctl daemon-reload
+if inside systemctl start paxos-proposer@3 2>/dev/null; then problem "proposer 3, whose options are nonsense, starts"; fi
+sleep 3
+[[ $(property proposer@3 ExecMainStatus) == 2 && $(property proposer@3 NRestarts) == 0 ]] ||
+    problem "a wrong command line: status $(property proposer@3 ExecMainStatus), started $(property proposer@3 NRestarts) times again"
+inside journalctl --no-pager -p warning -u paxos-proposer@3 | grep -q "unexpected argument '--nonsense'" ||
+    problem "the journal has no warning of a wrong command line"
+say "reloaded; a killed leader and a stopped acceptor (watchdog of 2 s) started again, the latter after $took ms; what was given a refused configuration, or a wrong command line, not"
 
 # --- the same wire: one process after the other ---------------------------------------------------------------------
 
