@@ -102,7 +102,7 @@ impl<R: Process, G: Gauge> Node<R, G> {
                 Some(at) => wheel.arm(timer, at.max(now + 1)),
                 None => wheel.cancel(timer),
             });
-            out.output().clear();
+            out.output().printed();
             out.take_again()
         });
         self.inbox.drain(..read);

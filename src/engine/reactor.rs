@@ -534,14 +534,14 @@ impl Reactor {
 
     fn print(&mut self) -> io::Result<bool> {
         let output = self.outbox.output();
-        if output.is_empty() {
+        if output.whole().is_empty() {
             return Ok(true);
         }
         let result = match &mut self.output {
-            Some(file) => write_all(file, output),
+            Some(file) => write_all(file, output.whole()),
             None => Ok(()),
         };
-        output.clear();
+        output.printed();
         match result {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),

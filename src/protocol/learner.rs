@@ -163,7 +163,7 @@ impl Process for Learner {
     }
 
     fn turn(&mut self, now: Nanos, out: &mut Outbox) {
-        while out.output_room()
+        while !out.output().is_full()
             && let Some(instance) = self.window.advance()
         {
             let (_, batch) = self.window.get(instance).expect("what was decided is held");
@@ -173,7 +173,7 @@ impl Process for Learner {
             out.stop(Stop::Conflict { instance });
             return;
         }
-        if !out.output_room() {
+        if out.output().is_full() {
             out.again();
         }
         self.reader.turn(self.window.frontier(), out);

@@ -18,6 +18,7 @@ pub mod learner;
 pub mod lineage;
 pub mod memory;
 pub mod outbox;
+pub mod output;
 pub mod phase1;
 pub mod proposer;
 pub mod quorum;

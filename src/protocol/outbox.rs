@@ -1,8 +1,9 @@
 //! The only way out of a role: packets, timers, delivered values, notices, the wish to stop.
 
+use super::output::Output;
 use super::{Nanos, TIMERS};
 use crate::journal::Frame;
-use crate::limits::{OUTBOX_BYTES, OUTBOX_PACKETS, OUTPUT_TURN};
+use crate::limits::{OUTBOX_BYTES, OUTBOX_PACKETS};
 use crate::planted::{Bug, planted};
 use core::fmt;
 use core::net::SocketAddrV4;
@@ -224,7 +225,7 @@ pub struct Outbox {
     pub repeats: u64,
     timers: [Option<Nanos>; TIMERS],
     changed: [bool; TIMERS],
-    output: Vec<u8>,
+    output: Output,
     notices: heapless::Vec<Notice, 16>,
     again: bool,
     stop: Option<Stop>,
@@ -245,7 +246,7 @@ impl Outbox {
             repeats: 0,
             timers: [None; TIMERS],
             changed: [false; TIMERS],
-            output: Vec::with_capacity(2 * OUTPUT_TURN),
+            output: Output::default(),
             notices: heapless::Vec::new(),
             again: false,
             stop: None,
@@ -315,14 +316,9 @@ impl Outbox {
         (self.timers[timer], self.changed[timer]) = (None, true);
     }
 
-    /// Bytes for stdout.
-    pub fn output(&mut self) -> &mut Vec<u8> {
+    /// For stdout.
+    pub fn output(&mut self) -> &mut Output {
         &mut self.output
-    }
-
-    /// Whether delivery may go on in this turn.
-    pub fn output_room(&self) -> bool {
-        self.output.len() < OUTPUT_TURN
     }
 
     pub fn notice(&mut self, notice: Notice) {

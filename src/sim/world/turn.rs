@@ -137,14 +137,14 @@ impl World {
         if left != Left::Alive {
             return Ok(left);
         }
-        let mut output = core::mem::take(node.out.output());
-        if !output.is_empty() {
-            let checked = self.checker.printed(node, &output);
+        if !node.out.output().whole().is_empty() {
+            let output = core::mem::take(node.out.output());
+            let checked = self.checker.printed(node, output.whole());
             self.found(checked)?;
-            node.printed += output.len();
-            output.clear();
+            node.printed += output.whole().len();
+            *node.out.output() = output;
+            node.out.output().printed();
         }
-        *node.out.output() = output;
         node.bond.keep(me, node.out.log(), holds(node))?;
         let checked = self.checker.turned(node, &self.streams);
         self.found(checked)?;
