@@ -13,7 +13,7 @@ use super::stats::Stats;
 use super::trace::{self, Trace};
 use crate::conf::{Conf, Interface};
 use crate::journal::{Frame, Journal};
-use crate::limits::{LAN_SPACE, TURN_ENOUGH};
+use crate::limits::{LAN_SPACE, PIPE, TURN_ENOUGH};
 use crate::protocol::{Nanos, Outbox, Process, Setup, Stop, TIMERS, To};
 use crate::wheel::Wheel;
 use polling::{Event, Events, PollMode, Poller};
@@ -277,6 +277,7 @@ impl Reactor {
     /// # Errors
     /// When stdout cannot be had.
     pub fn print_to_stdout(&mut self) -> io::Result<()> {
+        widen_pipe(io::stdout());
         // Not `Stdout`, which would copy everything once more and look for newlines.
         self.output = Some(File::from(io::stdout().as_fd().try_clone_to_owned()?));
         Ok(())
@@ -569,6 +570,13 @@ impl Drop for Reactor {
             let _ = self.poller.delete(socket);
         }
         let _ = self.poller.delete(&self.signals);
+    }
+}
+
+/// Makes a pipe hold more, when it is a pipe and the system allows it.
+pub fn widen_pipe(fd: impl AsFd) {
+    if rustix::pipe::fcntl_getpipe_size(&fd).is_ok_and(|size| size < PIPE) {
+        let _ = rustix::pipe::fcntl_setpipe_size(fd, PIPE);
     }
 }
 

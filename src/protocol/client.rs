@@ -8,7 +8,7 @@ use super::identity::Identity;
 use super::outbox::{Outbox, Stop, To};
 use super::rto::{LATER, PROBE, Rto, UNLUCKY};
 use super::{Nanos, Process, Setup};
-use crate::limits::{CLIENT_WINDOW, MS, NAGLE_INSTANCES};
+use crate::limits::{CLIENT_BYTES, CLIENT_WINDOW, MS, NAGLE_INSTANCES};
 use core::net::SocketAddrV4;
 use wire::{Ack, AckRecord, BEYOND_BITS, Ballot, Body, Packet, Role, Status, Submit, entry_room, flags};
 use zerocopy::FromZeros;
@@ -84,11 +84,12 @@ pub struct Client {
 impl Client {
     pub fn new(setup: Setup) -> Client {
         let room = entry_room(setup.layout.packet);
+        let window = CLIENT_WINDOW.min(CLIENT_BYTES / room);
         Client {
             identity: Identity::new(&setup),
             room,
-            slots: vec![Slot::default(); CLIENT_WINDOW].into_boxed_slice(),
-            bytes: vec![0; CLIENT_WINDOW * room].into_boxed_slice(),
+            slots: vec![Slot::default(); window].into_boxed_slice(),
+            bytes: vec![0; window * room].into_boxed_slice(),
             decided_until: 0,
             sent_until: 0,
             sealed_until: 0,
@@ -113,7 +114,7 @@ impl Client {
     /// may be handed in piece by piece.
     pub fn offer(&mut self, bytes: &[u8]) -> usize {
         let mut taken = 0;
-        while taken < bytes.len() && self.sealed_until - self.decided_until < CLIENT_WINDOW as u64 {
+        while taken < bytes.len() && !self.is_full() {
             let at = self.slot(self.sealed_until);
             let slot = &mut self.slots[at];
             let piece = &bytes[taken..bytes.len().min(taken + self.room - slot.length)];
@@ -151,20 +152,24 @@ impl Client {
     }
 
     fn slot(&self, number: u64) -> usize {
-        (number % CLIENT_WINDOW as u64) as usize
+        (number % self.slots.len() as u64) as usize
+    }
+
+    /// Whether every slot holds a sealed entry.
+    fn is_full(&self) -> bool {
+        self.sealed_until - self.decided_until == self.slots.len() as u64
     }
 
     fn seal(&mut self) {
         self.sealed_until += 1;
-        if self.sealed_until - self.decided_until < CLIENT_WINDOW as u64 {
+        if !self.is_full() {
             let at = self.slot(self.sealed_until);
             self.slots[at] = Slot::default();
         }
     }
 
     fn open(&self) -> bool {
-        self.sealed_until - self.decided_until < CLIENT_WINDOW as u64
-            && self.slots[self.slot(self.sealed_until)].length > 0
+        !self.is_full() && self.slots[self.slot(self.sealed_until)].length > 0
     }
 
     /// Whether an ack is of the log in which our values are decided. While none is, any log will do; later a
@@ -247,11 +252,11 @@ impl Client {
         }
         self.ack = *record;
         while self.decided_until < decided {
-            let was_open = self.sealed_until - self.decided_until == CLIENT_WINDOW as u64;
+            let was_full = self.is_full();
             let at = self.slot(self.decided_until);
             self.progress.decided += self.slots[at].values;
             self.decided_until += 1;
-            if was_open {
+            if was_full {
                 let at = self.slot(self.sealed_until);
                 self.slots[at] = Slot::default();
             }
