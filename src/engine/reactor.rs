@@ -343,7 +343,7 @@ impl Reactor {
             let mut readable = 0_u32;
             for event in events.iter() {
                 match event.key {
-                    SIGNALS => return self.finish(End::Signal),
+                    SIGNALS => return self.finish(End::Signal, role),
                     key => readable |= 1 << key,
                 }
             }
@@ -362,17 +362,17 @@ impl Reactor {
             let step = driver.turn(now, role);
             role.turn(now, &mut self.outbox);
             let again = self.outbox.take_again();
-            if !self.flush(now)? {
+            if !self.flush(now, role)? {
                 return Ok(End::OutputClosed);
             }
             if let Some(stop) = self.outbox.stopping() {
-                return self.finish(End::Role(stop));
+                return self.finish(End::Role(stop), role);
             }
             wake = match step {
                 _ if again => Some(now),
                 Step::Until(until) => Some(until),
                 Step::Whenever => None,
-                Step::End => return self.finish(End::Driver),
+                Step::End => return self.finish(End::Driver, role),
             };
             self.attend(now, packets, role)?;
             self.mention_refusals(now);
@@ -393,9 +393,9 @@ impl Reactor {
         Ok(())
     }
 
-    fn finish(&mut self, end: End) -> Result<End, Failure> {
+    fn finish<R: Process>(&mut self, end: End, role: &R) -> Result<End, Failure> {
         let now = self.clock.now();
-        let open = self.flush(now)?;
+        let open = self.flush(now, role)?;
         let Stats { turns, received, sent, send_calls, unsent, drops, .. } = self.stats();
         log::log!(
             target: "paxos",
@@ -470,7 +470,7 @@ impl Reactor {
     }
 
     /// Does what the role wants done. Returns whether anybody still reads our output.
-    fn flush(&mut self, now: Nanos) -> Result<bool, Failure> {
+    fn flush<R: Process>(&mut self, now: Nanos, role: &R) -> Result<bool, Failure> {
         for notice in &self.outbox.take_notices() {
             if let Some(unsaid) = self.talk.may_speak(now) {
                 if unsaid > 0 {
@@ -486,17 +486,17 @@ impl Reactor {
             None => wheel.cancel(timer),
         });
         if self.print_packets {
-            for (_, bytes) in self.outbox.queued() {
+            for (_, bytes) in self.outbox.queued(role.held()) {
                 if let Ok(packet) = Packet::parse(bytes) {
                     log::debug!(target: "paxos", "> {packet}");
                 }
             }
         }
-        self.persist_and_send()?;
+        self.persist_and_send(role.held())?;
         Ok(self.print()?)
     }
 
-    fn persist_and_send(&mut self) -> Result<(), Failure> {
+    fn persist_and_send(&mut self, held: &[u8]) -> Result<(), Failure> {
         let (groups, sender, stats, journal) =
             (&self.groups, &mut self.sender, &mut self.stats, &mut self.journal);
         let own = self.sockets.last().expect("a role has a socket of its own");
@@ -509,7 +509,7 @@ impl Reactor {
             })
         };
         self.outbox.persist_then_send(persist, |outbox| {
-            let runs = outbox.runs().map(|(to, bytes, segment)| {
+            let runs = outbox.runs(held).map(|(to, bytes, segment)| {
                 let to = match to {
                     To::Group(role) => groups[role as usize - 1],
                     To::Peer(address) => address,

@@ -41,7 +41,7 @@ impl Learner {
         let room = batch_room(setup.layout.packet);
         Learner {
             identity: Identity::new(&setup),
-            window: Window::new(&acceptors, LEARNER_WINDOW, LEARNER_WINDOW as u64, room),
+            window: Window::new(&acceptors, LEARNER_WINDOW, LEARNER_WINDOW as u64, (0, room)),
             deliver: Deliver::new(format, from),
             catch_up: CatchUp::new(setup.seed),
             reader: Reader::default(),
