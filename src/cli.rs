@@ -10,7 +10,7 @@ mod sim;
 use crate::conf::{self, Conf, data_directory, size_text};
 use crate::engine::clock;
 use crate::engine::heap;
-use crate::engine::input::{self, Input, Lines};
+use crate::engine::input::{self, Chunk, Input, Lines};
 use crate::engine::reactor::{self, Driver, End, NoDriver, Reactor, Step};
 use crate::engine::storage;
 use crate::engine::trace;
@@ -383,7 +383,7 @@ fn learner(args: &LearnerArgs) -> Result<ExitCode, Failure> {
 /// Feeds a client from the reader thread, and tells a person how it goes.
 struct Feeder {
     lines: Lines,
-    chunk: Vec<u8>,
+    chunk: Chunk,
     taken: usize,
     ended: bool,
     refused: u64,
@@ -429,8 +429,9 @@ impl Feeder {
             match self.lines.take() {
                 None => return,
                 Some(Input::Lines(chunk)) => (self.chunk, self.taken) = (chunk, 0),
-                Some(Input::TooLong { line }) => {
+                Some(Input::TooLong) => {
                     self.refused += 1;
+                    let line = client.progress().offered + self.refused;
                     self.say(&format!(
                         "line {line}: longer than 1 MiB (1,048,576 bytes), refused; the others go on"
                     ));
@@ -573,6 +574,7 @@ fn client(args: &ClientArgs) -> Result<ExitCode, Failure> {
     let conf = load(&args.process.conf)?;
     let acked = args.acked.as_deref().map(Acked::open).transpose()?;
     let (mut reactor, setup) = Reactor::open(Role::Client, args.process.id, &conf)?;
+    reactor::widen_pipe(std::io::stdin());
     let lines = input::start(std::io::stdin(), args.rate.or(conf.rate), reactor.poller());
     let bar = ProgressBar::new_spinner();
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
@@ -580,7 +582,7 @@ fn client(args: &ClientArgs) -> Result<ExitCode, Failure> {
     }
     let mut feeder = Feeder {
         lines,
-        chunk: Vec::new(),
+        chunk: Chunk::default(),
         taken: 0,
         ended: false,
         refused: 0,

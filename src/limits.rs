@@ -43,6 +43,14 @@ pub const LEARNER_WINDOW: usize = 4096;
 /// waiting: what is on its way while three logs are synced is a millisecond or two.
 pub const CLIENT_WINDOW: usize = 1024;
 
+/// Bytes of these packets. Of jumbo packets 512 are as fast as 1,024, for they stay in the processor's cache, and a value
+/// waits half as long.
+pub const CLIENT_BYTES: usize = 512 * 9000;
+
+/// Bytes that the pipes at stdin and stdout hold, where the system allows that: with the usual 64 KiB whoever writes and
+/// whoever reads wake each other for each 64 KiB.
+pub const PIPE: usize = 256 << 10;
+
 /// Clients that a leader serves at once; another takes the place of the one unheard for longest.
 pub const INTAKE_MAX: usize = 1024;
 
@@ -165,6 +173,7 @@ pub const US: u64 = 1_000;
 // A turn's frame is no longer than what the sockets bring: two of them, jumbo packets.
 const _: () = assert!(2 * TURN_PACKETS * 9216 + SEGMENT / SEGMENT_RESERVE < SEGMENT);
 const _: () = assert!(PROPOSER_WINDOW.is_power_of_two() && LEARNER_WINDOW.is_power_of_two());
+const _: () = assert!(CLIENT_BYTES / wire::PACKET_MAX > wire::BEYOND_BITS);
 const _: () = assert!(PROPOSER_AHEAD < PROPOSER_WINDOW as u64 && PIPELINE <= PROPOSER_AHEAD);
 // Who has acted on all that it has read may be a pipeline behind; it then reads one more turn's worth before
 // it acts.

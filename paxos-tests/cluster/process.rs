@@ -152,6 +152,16 @@ impl Proc {
         self.child.id()
     }
 
+    /// Memory that it has resident, KiB, and files that it has open.
+    pub fn holds(&self) -> (u64, usize) {
+        let pid = self.child.id();
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the kernel tells it");
+        let kib = line.trim().trim_end_matches(" kB").parse().expect("a number of KiB");
+        let files = fs::read_dir(format!("/proc/{pid}/fd")).expect("it runs").count();
+        (kib, files)
+    }
+
     /// Sends it a signal.
     #[track_caller]
     pub fn signal(&mut self, signal: i32) {

@@ -102,7 +102,7 @@ impl<R: Process, G: Gauge> Node<R, G> {
                 Some(at) => wheel.arm(timer, at.max(now + 1)),
                 None => wheel.cancel(timer),
             });
-            out.output().clear();
+            out.output().printed();
             out.take_again()
         });
         self.inbox.drain(..read);
@@ -228,6 +228,6 @@ type Carried = ((Sender, SocketAddrV4), To, Vec<u8>);
 
 fn take<R: Process, G: Gauge>(node: &mut Node<R, G>, packets: &mut Vec<Carried>) {
     let from = (node.me, node.address);
-    packets.extend(node.out.queued().map(|(to, bytes)| (from, to, bytes.to_vec())));
+    packets.extend(node.out.queued(node.role.held()).map(|(to, bytes)| (from, to, bytes.to_vec())));
     node.out.sent();
 }

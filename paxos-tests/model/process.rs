@@ -193,7 +193,7 @@ impl<'a> Process<'a> {
             log.push(frame.seal(1, number, 0).0.to_vec());
             Ok::<(), Infallible>(())
         };
-        let send = |out: &Outbox| leaving.extend(out.queued().map(|(to, bytes)| (to, bytes.to_vec())));
+        let send = |out: &Outbox| leaving.extend(out.queued(&[]).map(|(to, bytes)| (to, bytes.to_vec())));
         let Ok(()) = self.out.persist_then_send(persist, send);
         if self.shape.durable && self.shape.plant == Plant::Nothing {
             self.check_durable(&leaving);

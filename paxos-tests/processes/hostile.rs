@@ -4,8 +4,8 @@ use crate::cluster::spray::{Forge, Listener, Random, Sprayer, damaged, leads};
 use crate::cluster::values::{same_and_complete, unique};
 use crate::cluster::{Cluster, Proc, until};
 use wire::{
-    Ballot, EntryHeader, Fetch, Heartbeat, Phase1a, Phase2a, RangeRecord, Report, Role, Sender, Value,
-    Watermark, flags,
+    Ballot, CatchUp, EntryHeader, Fetch, Heartbeat, Phase1a, Phase2a, RangeRecord, Report, Role, Sender,
+    Submit, Value, Watermark, flags,
 };
 use zerocopy::{FromZeros, IntoBytes};
 
@@ -145,6 +145,72 @@ fn packets_repeated_on_every_group_change_nothing() {
             sprayer.send_all(&garbage);
         }
     });
+}
+
+/// What a flood of so many packets brings on: sessions, ids, askers, instances far ahead, votes for them.
+fn flood(load: &Load, sprayer: &mut Sprayer, forge: &mut Forge, random: &mut Random, count: usize) {
+    let sent = sprayer.sent + count;
+    while sprayer.sent < sent {
+        let id = random.below(65_536) as u16;
+        let incarnation = 1 + random.below(1000) as u64;
+        let stranger = |role| Sender { role, id, incarnation };
+        match sprayer.sent % 6 {
+            // A session of its own, and half a value that will never end.
+            0 => {
+                let submit = Submit { number: 0.into() };
+                let packet = forge.seal(stranger(Role::Client), 0, &submit, &[&[b'x'; 64]]);
+                sprayer.send(Role::Proposer, &packet);
+            }
+            // Entries that wait for others that never come.
+            1 => {
+                let submit = Submit { number: (1 + random.below(255) as u64).into() };
+                let packet = forge.seal(stranger(Role::Client), 0, &submit, &[&[b'x'; 1300]]);
+                sprayer.send(Role::Proposer, &packet);
+            }
+            2 => {
+                let packet = forge.seal(stranger(Role::Learner), 0, &Report::new_zeroed(), &[]);
+                sprayer.send(Role::Proposer, &packet);
+            }
+            3 => {
+                let packet = forge.seal(stranger(Role::Proposer), 0, &Heartbeat::new_zeroed(), &[]);
+                sprayer.send(Role::Proposer, &packet);
+            }
+            // Everything, to somebody who does not listen.
+            4 => {
+                let all = RangeRecord { first: 0.into(), count: u32::MAX.into() };
+                let fetch = Fetch::new(Ballot::ZERO, sprayer.address());
+                let packet = forge.seal(stranger(Role::Proposer), 0, &fetch, &[all.as_bytes()]);
+                sprayer.send(Role::Acceptor, &packet);
+                let ask = CatchUp { have_until: 0.into() };
+                let packet = forge.seal(stranger(Role::Learner), 0, &ask, &[all.as_bytes()]);
+                sprayer.send(Role::Learner, &packet);
+            }
+            _ => {
+                let (role, packet) = forge.absurd(random);
+                sprayer.send(role, &packet);
+            }
+        }
+    }
+    let input = unique(7, 10);
+    load.cluster.client(7, &input, &[]).succeeds(); // all that came before is read by now
+}
+
+#[test]
+fn floods_of_sessions_ids_askers_and_far_instances_take_no_memory_beyond_the_bounds_and_no_files() {
+    let load = Load::start();
+    let mut sprayer = Sprayer::new(&load.cluster);
+    let (mut forge, mut random) = (Forge::new(&load.samples, sprayer.address()), Random::new(4715));
+    let processes: Vec<&Proc> = load.servers.iter().chain(&load.learners).collect();
+    let holds = || processes.iter().map(|process| process.holds()).collect::<Vec<_>>();
+    flood(&load, &mut sprayer, &mut forge, &mut random, count());
+    let before = holds();
+    flood(&load, &mut sprayer, &mut forge, &mut random, count());
+    for (before, after) in before.iter().zip(holds()) {
+        // What is decided stays: a sixth of the packets, of some 140 bytes, at acceptors; and tables of sessions fill.
+        let stays = count() as u64 / 6 * 140 / 1024 + 1024;
+        assert!(after.0 <= before.0 + stays, "{} KiB, then {} KiB, {stays} more at most", before.0, after.0);
+        assert_eq!(before.1, after.1, "open files");
+    }
 }
 
 /// A process of no role in this cluster, long gone.

@@ -1,9 +1,10 @@
 //! The reader thread: stdin to chunks of whole lines, at a bounded rate.
 //!
 //! It blocks when the client cannot take more, so back-pressure reaches whatever feeds the pipe. A line over
-//! the limit is refused by number before a byte of it is submitted.
+//! the limit is refused before a byte of it is submitted.
 
 use crate::limits::VALUE_MAX;
+use core::ops::{Deref, Range};
 use polling::Poller;
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -22,11 +23,26 @@ const PACE: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub enum Input {
     /// Whole lines, each with its newline.
-    Lines(Vec<u8>),
-    /// This line, counted from 1, is longer than a value may be; it was left out.
-    TooLong { line: u64 },
+    Lines(Chunk),
+    /// The line after all those is longer than a value may be; it was left out.
+    TooLong,
     /// The end, or an error that is one.
     End(io::Result<()>),
+}
+
+/// Whole lines, in memory that goes back to the reader thread.
+#[derive(Debug, Default)]
+pub struct Chunk {
+    bytes: Vec<u8>,
+    whole: Range<usize>,
+}
+
+impl Deref for Chunk {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[self.whole.clone()]
+    }
 }
 
 /// The reactor's end.
@@ -46,8 +62,8 @@ impl Lines {
     }
 
     /// Gives a chunk back to be filled again.
-    pub fn give_back(&self, chunk: Vec<u8>) {
-        let _ = self.used.send(chunk); // the thread may be gone
+    pub fn give_back(&self, chunk: Chunk) {
+        let _ = self.used.send(chunk.bytes); // the thread may be gone
     }
 }
 
@@ -60,8 +76,8 @@ pub fn start(source: impl Read + Send + 'static, rate: Option<u32>, poller: Arc<
         back,
         poller,
         pace: rate.map(Pace::new),
-        line: 0,
-        partial: Vec::new(),
+        chunk: Vec::new(),
+        begun: 0,
         skipping: false,
     };
     std::thread::Builder::new()
@@ -76,10 +92,9 @@ struct Reader {
     back: Receiver<Vec<u8>>,
     poller: Arc<Poller>,
     pace: Option<Pace>,
-    /// Lines that ended so far.
-    line: u64,
-    /// The beginning of a line whose end was not read yet.
-    partial: Vec<u8>,
+    /// What is being read: the beginning of a line whose end was not read yet, so many bytes, and room.
+    chunk: Vec<u8>,
+    begun: usize,
     /// The line being read is too long, and was refused.
     skipping: bool,
 }
@@ -89,14 +104,16 @@ struct Gone;
 
 impl Reader {
     fn run(mut self, mut source: impl Read) {
-        let mut block = vec![0; READ];
         loop {
-            let result = match source.read(&mut block) {
+            if self.chunk.len() < self.begun + READ {
+                self.chunk.resize(self.begun + READ, 0);
+            }
+            let result = match source.read(&mut self.chunk[self.begun..]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => self.end(Err(error)),
                 Ok(0) => self.end(Ok(())),
                 Ok(length) => {
-                    if self.block(&block[..length]).is_ok() {
+                    if self.block(self.begun + length).is_ok() {
                         continue;
                     }
                     Err(Gone)
@@ -108,46 +125,44 @@ impl Reader {
     }
 
     fn end(&mut self, how: io::Result<()>) -> Result<(), Gone> {
-        if how.is_ok() && !self.partial.is_empty() {
-            self.block(b"\n")?; // the last line lacked its newline
+        if how.is_ok() && self.begun > 0 {
+            self.chunk[self.begun] = b'\n'; // the last line lacked its newline; there is room, for nothing more came
+            self.block(self.begun + 1)?;
         }
         self.send(Input::End(how))
     }
 
-    fn block(&mut self, block: &[u8]) -> Result<(), Gone> {
-        let Some(last) = memchr::memrchr(b'\n', block) else {
-            return self.grow(block);
+    /// The chunk is filled up to `end`: hands on the whole lines in it.
+    fn block(&mut self, end: usize) -> Result<(), Gone> {
+        let new = &self.chunk[self.begun..end];
+        let Some(last) = memchr::memrchr(b'\n', new) else {
+            self.begun = if self.skipping { 0 } else { end };
+            return self.refuse_if_long();
         };
+        let last = self.begun + last + 1;
         // The first line end closes what was begun before; the lines after it are shorter than a block.
-        let first = memchr::memchr(b'\n', block).unwrap_or(last);
-        self.grow(&block[..first])?;
-        self.line += 1;
-        let mut chunk = self.chunk();
-        if !core::mem::take(&mut self.skipping) {
-            chunk.extend_from_slice(&self.partial);
-            chunk.push(b'\n');
-        }
-        self.partial.clear();
-        self.line += memchr::memchr_iter(b'\n', &block[first + 1..=last]).count() as u64;
-        chunk.extend_from_slice(&block[first + 1..=last]);
-        self.paced(chunk)?;
-        self.grow(&block[last + 1..])
+        let first = self.begun + memchr::memchr(b'\n', new).map_or(last, |first| first + 1);
+        self.begun = first - 1;
+        self.refuse_if_long()?;
+        let whole = if core::mem::take(&mut self.skipping) { first } else { 0 }..last;
+        let mut next = self.another();
+        self.begun = end - last;
+        next.resize(next.len().max(self.begun + READ), 0);
+        next[..self.begun].copy_from_slice(&self.chunk[last..end]);
+        let chunk = core::mem::replace(&mut self.chunk, next);
+        self.paced(Chunk { bytes: chunk, whole })
     }
 
-    /// More of a line without its end.
-    fn grow(&mut self, piece: &[u8]) -> Result<(), Gone> {
-        if self.skipping {
+    /// Refuses the line that was begun, when it is too long and was not refused yet.
+    fn refuse_if_long(&mut self) -> Result<(), Gone> {
+        if self.begun <= VALUE_MAX || self.skipping {
             return Ok(());
         }
-        if self.partial.len() + piece.len() > VALUE_MAX {
-            (self.skipping, self.partial) = (true, Vec::new());
-            return self.send(Input::TooLong { line: self.line + 1 });
-        }
-        self.partial.extend_from_slice(piece);
-        Ok(())
+        (self.skipping, self.begun) = (true, 0);
+        self.send(Input::TooLong)
     }
 
-    fn paced(&mut self, chunk: Vec<u8>) -> Result<(), Gone> {
+    fn paced(&mut self, chunk: Chunk) -> Result<(), Gone> {
         if chunk.is_empty() {
             return Ok(());
         }
@@ -159,19 +174,19 @@ impl Reader {
             let lines = pace.wait();
             let end = memchr::memchr_iter(b'\n', rest).take(lines).last().map_or(rest.len(), |at| at + 1);
             pace.used(memchr::memchr_iter(b'\n', &rest[..end]).count());
-            let mut part = self.chunk();
-            part.extend_from_slice(&rest[..end]);
-            self.send(Input::Lines(part))?;
+            let mut part = self.another();
+            part.resize(part.len().max(end), 0);
+            part[..end].copy_from_slice(&rest[..end]);
+            self.send(Input::Lines(Chunk { bytes: part, whole: 0..end }))?;
             rest = &rest[end..];
         }
         self.pace = Some(pace);
         Ok(())
     }
 
-    fn chunk(&self) -> Vec<u8> {
-        let mut chunk = self.back.try_recv().unwrap_or_else(|_| Vec::with_capacity(READ));
-        chunk.clear();
-        chunk
+    /// A chunk that was given back, or a new one.
+    fn another(&self) -> Vec<u8> {
+        self.back.try_recv().unwrap_or_default()
     }
 
     fn send(&self, input: Input) -> Result<(), Gone> {
@@ -230,7 +245,10 @@ mod tests {
                     bytes.extend_from_slice(&chunk);
                     lines.give_back(chunk);
                 }
-                Input::TooLong { line } => refused.push(line),
+                Input::TooLong => {
+                    let lines = memchr::memchr_iter(b'\n', &bytes).count() + refused.len();
+                    refused.push(lines as u64 + 1);
+                }
                 Input::End(end) => {
                     end.unwrap();
                     return (bytes, refused);

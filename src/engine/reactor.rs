@@ -10,11 +10,11 @@ use super::clock::{self, Clock};
 use super::files::Files;
 use super::sockets::{self, Via};
 use super::stats::Stats;
-use super::supervisor::Supervisor;
+use super::supervisor::{Standing, Supervisor};
 use super::trace::{self, Trace};
 use crate::conf::{Conf, Interface};
 use crate::journal::{Frame, Journal};
-use crate::limits::{LAN_SPACE, TURN_ENOUGH};
+use crate::limits::{LAN_SPACE, PIPE, TURN_ENOUGH};
 use crate::protocol::{Nanos, Notice, Outbox, Process, Setup, Stop, TIMERS, To};
 use crate::wheel::Wheel;
 use polling::{Event, Events, PollMode, Poller};
@@ -300,6 +300,7 @@ impl Reactor {
     /// # Errors
     /// When stdout cannot be had.
     pub fn print_to_stdout(&mut self) -> io::Result<()> {
+        widen_pipe(io::stdout());
         // Not `Stdout`, which would copy everything once more and look for newlines.
         self.output = Some(File::from(io::stdout().as_fd().try_clone_to_owned()?));
         Ok(())
@@ -369,7 +370,7 @@ impl Reactor {
             let mut readable = 0_u32;
             for event in events.iter() {
                 match event.key {
-                    SIGNALS => return self.finish(End::Signal),
+                    SIGNALS => return self.finish(End::Signal, role),
                     key => readable |= 1 << key,
                 }
             }
@@ -388,17 +389,17 @@ impl Reactor {
             let step = driver.turn(now, role);
             role.turn(now, &mut self.outbox);
             let again = self.outbox.take_again();
-            if !self.flush(now)? {
+            if !self.flush(now, role)? {
                 return Ok(End::OutputClosed);
             }
             if let Some(stop) = self.outbox.stopping() {
-                return self.finish(End::Role(stop));
+                return self.finish(End::Role(stop), role);
             }
             wake = match step {
                 _ if again => Some(now),
                 Step::Until(until) => Some(until),
                 Step::Whenever => None,
-                Step::End => return self.finish(End::Driver),
+                Step::End => return self.finish(End::Driver, role),
             };
             self.attend(now, packets, role)?;
             self.mention_refusals(now);
@@ -420,12 +421,12 @@ impl Reactor {
         Ok(())
     }
 
-    fn finish(&mut self, end: End) -> Result<End, Failure> {
+    fn finish<R: Process>(&mut self, end: End, role: &R) -> Result<End, Failure> {
         if let Some(supervisor) = &mut self.supervisor {
             supervisor.stopping();
         }
         let now = self.clock.now();
-        let open = self.flush(now)?;
+        let open = self.flush(now, role)?;
         let Stats { turns, received, sent, send_calls, unsent, drops, .. } = self.stats();
         log::log!(
             target: "paxos",
@@ -503,7 +504,7 @@ impl Reactor {
     }
 
     /// Does what the role wants done. Returns whether anybody still reads our output.
-    fn flush(&mut self, now: Nanos) -> Result<bool, Failure> {
+    fn flush<R: Process>(&mut self, now: Nanos, role: &R) -> Result<bool, Failure> {
         for notice in &self.outbox.take_notices() {
             if let Some(unsaid) = self.talk.may_speak(now) {
                 if unsaid > 0 {
@@ -525,17 +526,17 @@ impl Reactor {
             None => wheel.cancel(timer),
         });
         if self.print_packets {
-            for (_, bytes) in self.outbox.queued() {
+            for (_, bytes) in self.outbox.queued(role.held()) {
                 if let Ok(packet) = Packet::parse(bytes) {
                     log::debug!(target: "paxos", "> {packet}");
                 }
             }
         }
-        self.persist_and_send()?;
+        self.persist_and_send(role.held())?;
         Ok(self.print()?)
     }
 
-    fn persist_and_send(&mut self) -> Result<(), Failure> {
+    fn persist_and_send(&mut self, held: &[u8]) -> Result<(), Failure> {
         let (groups, sender, stats, journal) =
             (&self.groups, &mut self.sender, &mut self.stats, &mut self.journal);
         let own = self.sockets.last().expect("a role has a socket of its own");
@@ -548,7 +549,7 @@ impl Reactor {
             })
         };
         self.outbox.persist_then_send(persist, |outbox| {
-            let runs = outbox.runs().map(|(to, bytes, segment)| {
+            let runs = outbox.runs(held).map(|(to, bytes, segment)| {
                 let to = match to {
                     To::Group(role) => groups[role as usize - 1],
                     To::Peer(address) => address,
@@ -574,14 +575,14 @@ impl Reactor {
 
     fn print(&mut self) -> io::Result<bool> {
         let output = self.outbox.output();
-        if output.is_empty() {
+        if output.whole().is_empty() {
             return Ok(true);
         }
         let result = match &mut self.output {
-            Some(file) => write_all(file, output),
+            Some(file) => write_all(file, output.whole()),
             None => Ok(()),
         };
-        output.clear();
+        output.printed();
         match result {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
@@ -630,28 +631,10 @@ impl Drop for Reactor {
     }
 }
 
-/// How a process does, in a line.
-struct Standing<'a> {
-    standing: Option<Notice>,
-    decided_until: u64,
-    stats: &'a Stats,
-}
-
-impl fmt::Display for Standing<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(standing) = self.standing {
-            write!(f, "{standing}; ")?;
-        }
-        let Stats { received, sent, drops, .. } = self.stats;
-        write!(f, "decided below instance {}; {received} packets read, {sent} sent", self.decided_until)?;
-        match self.stats.refusals() {
-            0 => {}
-            refused => write!(f, ", {refused} refused")?,
-        }
-        match drops {
-            0 => Ok(()),
-            drops => write!(f, ", {drops} drops in receive buffers"),
-        }
+/// Makes a pipe hold more, when it is a pipe and the system allows it.
+pub fn widen_pipe(fd: impl AsFd) {
+    if rustix::pipe::fcntl_getpipe_size(&fd).is_ok_and(|size| size < PIPE) {
+        let _ = rustix::pipe::fcntl_setpipe_size(fd, PIPE);
     }
 }
 

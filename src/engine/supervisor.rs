@@ -3,11 +3,12 @@
 //! Ready, still alive, stopping, and a line for a person to read. A service manager that does not read its socket
 //! must not stop us: what it does not take at once it is not told. Nothing here allocates after the start.
 
+use super::stats::Stats;
 use crate::limits::SUPERVISOR_MESSAGE as MESSAGE;
-use crate::protocol::Nanos;
+use crate::protocol::{Nanos, Notice};
 use std::env;
 use std::ffi::OsStr;
-use std::fmt::{Display, Write};
+use std::fmt::{self, Display, Write};
 use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
@@ -112,11 +113,37 @@ impl Supervisor {
     }
 }
 
+/// How a process does, in a line.
+pub struct Standing<'a> {
+    /// What it said last of how it stands.
+    pub standing: Option<Notice>,
+    pub decided_until: u64,
+    pub stats: &'a Stats,
+}
+
+impl fmt::Display for Standing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(standing) = self.standing {
+            write!(f, "{standing}; ")?;
+        }
+        let Stats { received, sent, drops, .. } = self.stats;
+        write!(f, "decided below instance {}; {received} packets read, {sent} sent", self.decided_until)?;
+        match self.stats.refusals() {
+            0 => {}
+            refused => write!(f, ", {refused} refused")?,
+        }
+        match drops {
+            0 => Ok(()),
+            drops => write!(f, ", {drops} dropped in receive buffers"),
+        }
+    }
+}
+
 /// Takes what fits, and no half character.
 struct Cut<'a>(&'a mut heapless::String<MESSAGE>);
 
 impl Write for Cut<'_> {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
         let mut end = text.len().min(self.0.capacity() - self.0.len());
         while !text.is_char_boundary(end) {
             end -= 1;
@@ -178,5 +205,19 @@ mod tests {
         drop(manager);
         supervisor.stopping();
         assert!(Supervisor::at(path.as_os_str(), None).is_err());
+    }
+
+    #[test]
+    fn how_a_process_does_is_a_line_without_what_did_not_happen() {
+        let mut stats = Stats { received: 7, sent: 5, ..Stats::default() };
+        let standing = Standing { standing: None, decided_until: 3, stats: &stats };
+        assert_eq!(standing.to_string(), "decided below instance 3; 7 packets read, 5 sent");
+        (stats.refused[0], stats.drops) = (2, 1);
+        let standing = Standing { standing: Some(Notice::Blank), decided_until: 3, stats: &stats };
+        let expected = format!(
+            "{}; decided below instance 3; 7 packets read, 5 sent, 2 refused, 1 dropped in receive buffers",
+            Notice::Blank
+        );
+        assert_eq!(standing.to_string(), expected);
     }
 }

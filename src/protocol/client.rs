@@ -8,9 +8,11 @@ use super::identity::Identity;
 use super::outbox::{Outbox, Stop, To};
 use super::rto::{LATER, PROBE, Rto, UNLUCKY};
 use super::{Nanos, Process, Setup};
-use crate::limits::{CLIENT_WINDOW, MS, NAGLE_INSTANCES};
+use crate::limits::{CLIENT_BYTES, CLIENT_WINDOW, MS, NAGLE_INSTANCES};
 use core::net::SocketAddrV4;
-use wire::{Ack, AckRecord, BEYOND_BITS, Ballot, Body, Packet, Role, Status, Submit, entry_room, flags};
+use wire::{
+    Ack, AckRecord, BEYOND_BITS, Ballot, Body, HEADER_LEN, Packet, Role, Status, Submit, entry_room, flags,
+};
 use zerocopy::FromZeros;
 
 const HEARTBEAT: usize = 0;
@@ -25,6 +27,9 @@ const SETTLE_TIME: Nanos = 10 * MS;
 const FIRST_CREDIT: u64 = 2;
 /// After so many timeouts in vain the leader is no longer addressed directly.
 const DIRECT_FAILURES: u32 = 3;
+
+/// Bytes of a packet before its entry.
+const FRONT: usize = HEADER_LEN + size_of::<Submit>();
 
 /// One entry, kept until it is decided.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,6 +57,7 @@ pub struct Client {
     identity: Identity,
     room: usize,
     slots: Box<[Slot]>,
+    /// By slot: room for what stands before an entry in its packet, and the entry.
     bytes: Box<[u8]>,
     /// Every entry below is decided.
     decided_until: u64,
@@ -84,11 +90,12 @@ pub struct Client {
 impl Client {
     pub fn new(setup: Setup) -> Client {
         let room = entry_room(setup.layout.packet);
+        let window = CLIENT_WINDOW.min(CLIENT_BYTES / room);
         Client {
             identity: Identity::new(&setup),
             room,
-            slots: vec![Slot::default(); CLIENT_WINDOW].into_boxed_slice(),
-            bytes: vec![0; CLIENT_WINDOW * room].into_boxed_slice(),
+            slots: vec![Slot::default(); window].into_boxed_slice(),
+            bytes: vec![0; window * (FRONT + room)].into_boxed_slice(),
             decided_until: 0,
             sent_until: 0,
             sealed_until: 0,
@@ -113,11 +120,12 @@ impl Client {
     /// may be handed in piece by piece.
     pub fn offer(&mut self, bytes: &[u8]) -> usize {
         let mut taken = 0;
-        while taken < bytes.len() && self.sealed_until - self.decided_until < CLIENT_WINDOW as u64 {
+        while taken < bytes.len() && !self.is_full() {
             let at = self.slot(self.sealed_until);
             let slot = &mut self.slots[at];
             let piece = &bytes[taken..bytes.len().min(taken + self.room - slot.length)];
-            self.bytes[at * self.room + slot.length..][..piece.len()].copy_from_slice(piece);
+            let end = at * (FRONT + self.room) + FRONT + slot.length;
+            self.bytes[end..][..piece.len()].copy_from_slice(piece);
             slot.length += piece.len();
             let values = memchr::memchr_iter(b'\n', piece).count() as u64;
             slot.values += values;
@@ -151,20 +159,24 @@ impl Client {
     }
 
     fn slot(&self, number: u64) -> usize {
-        (number % CLIENT_WINDOW as u64) as usize
+        (number % self.slots.len() as u64) as usize
+    }
+
+    /// Whether every slot holds a sealed entry.
+    fn is_full(&self) -> bool {
+        self.sealed_until - self.decided_until == self.slots.len() as u64
     }
 
     fn seal(&mut self) {
         self.sealed_until += 1;
-        if self.sealed_until - self.decided_until < CLIENT_WINDOW as u64 {
+        if !self.is_full() {
             let at = self.slot(self.sealed_until);
             self.slots[at] = Slot::default();
         }
     }
 
     fn open(&self) -> bool {
-        self.sealed_until - self.decided_until < CLIENT_WINDOW as u64
-            && self.slots[self.slot(self.sealed_until)].length > 0
+        !self.is_full() && self.slots[self.slot(self.sealed_until)].length > 0
     }
 
     /// Whether an ack is of the log in which our values are decided. While none is, any log will do; later a
@@ -247,11 +259,11 @@ impl Client {
         }
         self.ack = *record;
         while self.decided_until < decided {
-            let was_open = self.sealed_until - self.decided_until == CLIENT_WINDOW as u64;
+            let was_full = self.is_full();
             let at = self.slot(self.decided_until);
             self.progress.decided += self.slots[at].values;
             self.decided_until += 1;
-            if was_open {
+            if was_full {
                 let at = self.slot(self.sealed_until);
                 self.slots[at] = Slot::default();
             }
@@ -264,21 +276,28 @@ impl Client {
         let first = self.decided_until.max(self.ack.received_until.get());
         (first..self.sent_until)
             .filter(|number| !self.ack.has(*number))
-            .map(|number| cost(self.slots[self.slot(number)].length + wire::HEADER_LEN))
+            .map(|number| cost(self.slots[self.slot(number)].length + HEADER_LEN))
             .sum()
     }
 
     fn send(&mut self, now: Nanos, number: u64, out: &mut Outbox) {
         let at = self.slot(number);
         let slot = &mut self.slots[at];
-        out.repeats += u64::from(slot.sends > 0);
+        let again = slot.sends > 0;
+        out.repeats += u64::from(again);
         (slot.sent, slot.sends, slot.sequence) = (now, slot.sends.saturating_add(1), out.sequence());
-        let piece = &self.bytes[at * self.room..][..slot.length];
         let to = match self.direct {
             Some(leader) if self.direct_failures < DIRECT_FAILURES => To::Peer(leader),
             _ => To::Group(Role::Proposer),
         };
-        out.send(to, &Submit { number: number.into() }, &[piece]);
+        let body = Submit { number: number.into() };
+        let place = at * (FRONT + self.room);
+        let packet = &mut self.bytes[place..][..FRONT + slot.length];
+        if again {
+            out.send(to, &body, &[&packet[FRONT..]]); // perhaps more than once in this turn
+        } else {
+            out.send_held(to, &body, packet, place);
+        }
     }
 
     fn send_new(&mut self, now: Nanos, out: &mut Outbox) {
@@ -290,7 +309,7 @@ impl Client {
         // No further than an ack can tell of.
         let reach = self.ack.received_until.get().max(self.decided_until) + BEYOND_BITS as u64;
         while self.sent_until < self.sealed_until.min(reach) {
-            let price = cost(self.slots[self.slot(self.sent_until)].length + wire::HEADER_LEN);
+            let price = cost(self.slots[self.slot(self.sent_until)].length + HEADER_LEN);
             if in_flight > 0 && in_flight + price > credit {
                 return;
             }
@@ -366,6 +385,10 @@ impl Process for Client {
                 }
             }
         }
+    }
+
+    fn held(&self) -> &[u8] {
+        &self.bytes
     }
 
     fn turn(&mut self, now: Nanos, out: &mut Outbox) {

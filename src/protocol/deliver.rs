@@ -1,5 +1,6 @@
 //! From decided entries to lines on stdout.
 
+use super::output::Output;
 use super::sessions::{Sessions, Verdict};
 use crate::limits::SESSIONS;
 use std::io::Write;
@@ -21,7 +22,7 @@ pub struct Deliver {
     format: Format,
     /// Instances below are not printed.
     from: u64,
-    /// By client: the beginning of a value that is not finished.
+    /// By client: the beginning of a value that is not finished, unless it stands at the end of the output.
     tails: Box<[Vec<u8>]>,
     /// By client: values delivered in the session. Counted for JSON only.
     counts: Box<[u64]>,
@@ -43,52 +44,84 @@ impl Deliver {
     }
 
     /// Applies one decided instance and prints the values that it completes.
-    pub fn instance(&mut self, instance: u64, batch: Batch<'_>, output: &mut Vec<u8>) {
+    pub fn instance(&mut self, instance: u64, batch: Batch<'_>, output: &mut Output) {
         for entry in batch.entries() {
             match self.sessions.apply(&entry) {
                 Verdict::Deliver { fresh } => self.entry(instance, &entry, fresh, output),
-                Verdict::Breaks => self.tails[usize::from(entry.client)] = Vec::new(),
+                Verdict::Breaks => self.forget(entry.client, output),
                 Verdict::Duplicate | Verdict::Gap | Verdict::Superseded | Verdict::Ended => {}
             }
         }
     }
 
-    fn entry(&mut self, instance: u64, entry: &Entry<'_>, fresh: bool, output: &mut Vec<u8>) {
-        let client = usize::from(entry.client);
-        let tail = &mut self.tails[client];
+    /// Drops the unfinished value of a client's session, which is over.
+    fn forget(&mut self, client: u16, output: &mut Output) {
+        if output.awaits(client) {
+            output.take_unfinished(|_, _| {});
+        }
+        empty(&mut self.tails[usize::from(client)]);
+        if let Some(count) = self.counts.get_mut(usize::from(client)) {
+            *count = 0;
+        }
+    }
+
+    fn entry(&mut self, instance: u64, entry: &Entry<'_>, fresh: bool, output: &mut Output) {
         if fresh {
-            tail.clear();
-            if let Some(count) = self.counts.get_mut(client) {
-                *count = 0;
-            }
+            self.forget(entry.client, output);
         }
-        let (whole, rest) = entry.bytes.split_at(self.sessions.whole(entry));
-        if whole.is_empty() {
-            tail.extend_from_slice(rest);
-            return;
-        }
+        let whole = self.sessions.whole(entry);
         match self.format {
-            Format::Value if instance >= self.from => {
-                output.extend_from_slice(tail);
-                output.extend_from_slice(whole);
-            }
-            Format::Value => {}
-            Format::Json => {
-                tail.extend_from_slice(whole);
-                for line in tail.split_inclusive(|byte| *byte == b'\n') {
-                    if instance >= self.from {
-                        json(output, instance, entry.client, self.counts[client], &line[..line.len() - 1]);
-                    }
-                    self.counts[client] += 1;
+            Format::Value if instance >= self.from => self.value(entry, whole, output),
+            Format::Value => {
+                let tail = &mut self.tails[usize::from(entry.client)];
+                if whole > 0 {
+                    empty(tail);
                 }
+                tail.extend_from_slice(&entry.bytes[whole..]);
             }
+            Format::Json => self.json(instance, entry, whole, output),
         }
-        tail.clear();
-        if tail.capacity() > TAIL_KEPT {
-            tail.shrink_to(TAIL_KEPT);
+    }
+
+    fn value(&mut self, entry: &Entry<'_>, whole: usize, output: &mut Output) {
+        let (client, bytes) = (entry.client, entry.bytes);
+        let tail = &mut self.tails[usize::from(client)];
+        if tail.is_empty() && output.continues(client) {
+            output.append(client, bytes, whole);
+        } else if whole == 0 {
+            tail.extend_from_slice(bytes);
+        } else {
+            output.take_unfinished(|owner, bytes| self.tails[usize::from(owner)].extend_from_slice(bytes));
+            let tail = &mut self.tails[usize::from(client)];
+            output.append(client, tail, 0);
+            output.append(client, bytes, whole);
+            empty(tail);
+        }
+    }
+
+    fn json(&mut self, instance: u64, entry: &Entry<'_>, whole: usize, output: &mut Output) {
+        let client = usize::from(entry.client);
+        let (tail, count) = (&mut self.tails[client], &mut self.counts[client]);
+        let (bytes, rest) = entry.bytes.split_at(whole);
+        tail.extend_from_slice(bytes);
+        if whole > 0 {
+            for line in tail.split_inclusive(|byte| *byte == b'\n') {
+                if instance >= self.from {
+                    let value = &line[..line.len() - 1];
+                    output.print(|output| json(output, instance, entry.client, *count, value));
+                }
+                *count += 1;
+            }
+            empty(tail);
         }
         tail.extend_from_slice(rest);
     }
+}
+
+/// Empties a tail, and gives back what a long value took.
+fn empty(tail: &mut Vec<u8>) {
+    tail.clear();
+    tail.shrink_to(TAIL_KEPT);
 }
 
 /// One line of JSON. A value that is not UTF-8 comes as `"bytes"`, in hexadecimal, instead of `"value"`.
@@ -125,51 +158,91 @@ mod tests {
     use wire::EntryHeader;
     use zerocopy::IntoBytes;
 
-    fn print(deliver: &mut Deliver, instance: u64, entries: &[(u16, u64, u64, &[u8])]) -> String {
-        let mut bytes = Vec::new();
-        for &(client, incarnation, number, piece) in entries {
-            bytes.extend_from_slice(EntryHeader::new(client, incarnation, number, piece.len()).as_bytes());
-            bytes.extend_from_slice(piece);
+    struct Learner {
+        deliver: Deliver,
+        output: Output,
+    }
+
+    impl Learner {
+        fn new(format: Format, from: u64) -> Learner {
+            Learner { deliver: Deliver::new(format, from), output: Output::default() }
         }
-        let mut output = Vec::new();
-        deliver.instance(instance, Batch::parse(&bytes).unwrap(), &mut output);
-        String::from_utf8(output).unwrap()
+
+        /// What an instance with these entries prints.
+        fn prints(&mut self, instance: u64, entries: &[(u16, u64, u64, &[u8])]) -> String {
+            self.learns(instance, entries);
+            let text = String::from_utf8(self.output.whole().to_vec()).unwrap();
+            self.output.printed();
+            text
+        }
+
+        fn learns(&mut self, instance: u64, entries: &[(u16, u64, u64, &[u8])]) {
+            let mut bytes = Vec::new();
+            for &(client, incarnation, number, piece) in entries {
+                let header = EntryHeader::new(client, incarnation, number, piece.len());
+                bytes.extend_from_slice(header.as_bytes());
+                bytes.extend_from_slice(piece);
+            }
+            self.deliver.instance(instance, Batch::parse(&bytes).unwrap(), &mut self.output);
+        }
     }
 
     #[test]
     fn values_that_straddle_entries_come_out_whole_where_they_end() {
-        let mut deliver = Deliver::new(Format::Value, 0);
-        assert_eq!(print(&mut deliver, 0, &[(1, 5, 0, b"one\ntw")]), "one\n");
-        assert_eq!(print(&mut deliver, 1, &[(2, 5, 0, b"other\n"), (1, 5, 1, b"o")]), "other\n");
-        assert_eq!(print(&mut deliver, 2, &[(1, 5, 2, b"\n\nthree\nfo")]), "two\n\nthree\n");
+        let mut learner = Learner::new(Format::Value, 0);
+        assert_eq!(learner.prints(0, &[(1, 5, 0, b"one\ntw")]), "one\n");
+        assert_eq!(learner.prints(1, &[(2, 5, 0, b"other\n"), (1, 5, 1, b"o")]), "other\n");
+        assert_eq!(learner.prints(2, &[(1, 5, 2, b"\n\nthree\nfo")]), "two\n\nthree\n");
+        assert_eq!(learner.prints(3, &[(1, 6, 0, b"new life\n")]), "new life\n", "half a value is no value");
+    }
+
+    #[test]
+    fn values_of_clients_that_come_mixed_are_printed_as_each_ends() {
+        let mut learner = Learner::new(Format::Value, 0);
+        assert_eq!(learner.prints(0, &[(1, 5, 0, b"one "), (2, 5, 0, b"two "), (3, 5, 0, b"three ")]), "");
+        assert_eq!(learner.prints(1, &[(2, 5, 1, b"goes on\nand "), (1, 5, 1, b"too, ")]), "two goes on\n");
         assert_eq!(
-            print(&mut deliver, 3, &[(1, 6, 0, b"new life\n")]),
-            "new life\n",
-            "half a value is no value"
+            learner.prints(2, &[(1, 5, 2, b"and ends\n"), (3, 5, 1, b"ends\n")]),
+            "one too, and ends\nthree ends\n"
         );
+        assert_eq!(learner.prints(3, &[(2, 5, 2, b"ends\n")]), "and ends\n");
+    }
+
+    #[test]
+    fn what_is_unfinished_stays_when_the_rest_is_printed_and_goes_with_its_session() {
+        let mut learner = Learner::new(Format::Value, 0);
+        for number in 0..4 {
+            learner.learns(number, &[(1, 5, number, b"begin\nan")]);
+            assert!(learner.output.awaits(1));
+        }
+        assert_eq!(learner.prints(4, &[]), "begin\nanbegin\nanbegin\nanbegin\n");
+        assert_eq!(learner.prints(5, &[(2, 5, 0, b"two\nlost")]), "two\n");
+        assert_eq!(learner.prints(6, &[(2, 6, 0, b"again\n")]), "again\n", "half a value is no value");
+        assert_eq!(learner.prints(7, &[(1, 5, 4, b"end\n")]), "anend\n");
+        assert_eq!(learner.output.whole(), b"");
     }
 
     #[test]
     fn the_log_before_from_is_read_but_not_printed() {
-        let mut deliver = Deliver::new(Format::Value, 1);
-        assert_eq!(print(&mut deliver, 0, &[(1, 5, 0, b"one\ntw")]), "");
-        assert_eq!(print(&mut deliver, 1, &[(1, 5, 0, b"one\ntw"), (1, 5, 1, b"o\n")]), "two\n");
+        let mut learner = Learner::new(Format::Value, 1);
+        assert_eq!(learner.prints(0, &[(1, 5, 0, b"one\ntw")]), "");
+        assert_eq!(learner.prints(1, &[(1, 5, 0, b"one\ntw"), (1, 5, 1, b"o\n")]), "two\n");
     }
 
     #[test]
     fn json_numbers_the_values_of_a_session_and_keeps_any_bytes() {
-        let mut deliver = Deliver::new(Format::Json, 0);
+        let mut learner = Learner::new(Format::Json, 0);
         assert_eq!(
-            print(&mut deliver, 3, &[(1, 5, 0, b"a\"b\\\x01\tc\n\xff\xfe\npart")]),
+            learner.prints(3, &[(1, 5, 0, b"a\"b\\\x01\tc\n\xff\xfe\npart")]),
             "{\"instance\":3,\"client\":1,\"sequence\":0,\"value\":\"a\\\"b\\\\\\u0001\\tc\"}\n\
              {\"instance\":3,\"client\":1,\"sequence\":1,\"bytes\":\"fffe\"}\n"
         );
         assert_eq!(
-            print(&mut deliver, 4, &[(1, 5, 1, b"ial\n")]),
+            learner.prints(4, &[(1, 5, 1, b"ial\n")]),
             "{\"instance\":4,\"client\":1,\"sequence\":2,\"value\":\"partial\"}\n"
         );
         assert_eq!(
-            print(&mut deliver, 5, &[(1, 6, 0, b"again\n")]),
+            learner.prints(5, &[(1, 6, 0, b"again\n")]),
             "{\"instance\":5,\"client\":1,\"sequence\":0,\"value\":\"again\"}\n"
         );
     }

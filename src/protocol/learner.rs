@@ -41,7 +41,7 @@ impl Learner {
         let room = batch_room(setup.layout.packet);
         Learner {
             identity: Identity::new(&setup),
-            window: Window::new(&acceptors, LEARNER_WINDOW, LEARNER_WINDOW as u64, room),
+            window: Window::new(&acceptors, LEARNER_WINDOW, LEARNER_WINDOW as u64, (0, room)),
             deliver: Deliver::new(format, from),
             catch_up: CatchUp::new(setup.seed),
             reader: Reader::default(),
@@ -163,7 +163,7 @@ impl Process for Learner {
     }
 
     fn turn(&mut self, now: Nanos, out: &mut Outbox) {
-        while out.output_room()
+        while !out.output().is_full()
             && let Some(instance) = self.window.advance()
         {
             let (_, batch) = self.window.get(instance).expect("what was decided is held");
@@ -173,7 +173,7 @@ impl Process for Learner {
             out.stop(Stop::Conflict { instance });
             return;
         }
-        if !out.output_room() {
+        if out.output().is_full() {
             out.again();
         }
         self.reader.turn(self.window.frontier(), out);

@@ -18,6 +18,7 @@ pub mod learner;
 pub mod lineage;
 pub mod memory;
 pub mod outbox;
+pub mod output;
 pub mod phase1;
 pub mod proposer;
 pub mod quorum;
@@ -50,6 +51,10 @@ pub trait Process {
     fn timer(&mut self, now: Nanos, timer: usize, out: &mut Outbox);
     /// All that one turn brought has been handed in: act on it. Called again at once after [`Outbox::again`].
     fn turn(&mut self, now: Nanos, out: &mut Outbox);
+    /// The memory in which the packets stand that this role queues without a copy, see [`Outbox::send_held`].
+    fn held(&self) -> &[u8] {
+        &[]
+    }
     /// What flow control tells others about this process's receive buffers.
     fn receive_space(&mut self, space: u32, drops: u32);
     /// How long what is sent to this group, one of those that the role listens to, may lie unread while little

@@ -1,8 +1,9 @@
 //! The only way out of a role: packets, timers, delivered values, notices, the wish to stop.
 
+use super::output::Output;
 use super::{Nanos, TIMERS};
 use crate::journal::Frame;
-use crate::limits::{OUTBOX_BYTES, OUTBOX_PACKETS, OUTPUT_TURN};
+use crate::limits::{OUTBOX_BYTES, OUTBOX_PACKETS};
 use crate::planted::{Bug, planted};
 use core::fmt;
 use core::net::SocketAddrV4;
@@ -234,6 +235,14 @@ pub struct Queued {
     pub to: To,
     at: u32,
     length: u16,
+    /// It stands in the memory of the role, see [`super::Process::held`].
+    held: bool,
+}
+
+impl Queued {
+    fn range(&self) -> core::ops::Range<usize> {
+        self.at as usize..self.at as usize + usize::from(self.length)
+    }
 }
 
 /// What a turn of a role wants done. Fixed memory: what does not fit is lost, as a datagram may always be,
@@ -255,7 +264,7 @@ pub struct Outbox {
     pub repeats: u64,
     timers: [Option<Nanos>; TIMERS],
     changed: [bool; TIMERS],
-    output: Vec<u8>,
+    output: Output,
     notices: heapless::Vec<Notice, 16>,
     again: bool,
     stop: Option<Stop>,
@@ -276,7 +285,7 @@ impl Outbox {
             repeats: 0,
             timers: [None; TIMERS],
             changed: [false; TIMERS],
-            output: Vec::with_capacity(2 * OUTPUT_TURN),
+            output: Output::default(),
             notices: heapless::Vec::new(),
             again: false,
             stop: None,
@@ -328,8 +337,22 @@ impl Outbox {
         let stamp = Stamp { sequence: self.sequence, log: self.log, flags };
         let length = wire::seal(&mut self.bytes[self.used..], self.layout, self.me, stamp, body, tail);
         self.sequence += 1;
-        self.packets.push(Queued { to, at: self.used as u32, length: length as u16 });
+        self.packets.push(Queued { to, at: self.used as u32, length: length as u16, held: false });
         self.used += length;
+    }
+
+    /// Queues a packet whose tail, which is long, is not copied: `packet` is what the role holds at `at`, see
+    /// [`super::Process::held`], with the tail at its end and before it room for header and body. It must not change
+    /// before the end of the turn, so in one turn it is queued once.
+    pub fn send_held<B: FixedBody>(&mut self, to: To, body: &B, packet: &mut [u8], at: usize) {
+        if self.room() == 0 {
+            self.overflowed += 1;
+            return;
+        }
+        let stamp = Stamp { sequence: self.sequence, log: self.log, flags: 0 };
+        wire::seal_in_place(packet, self.layout, self.me, stamp, body);
+        self.sequence += 1;
+        self.packets.push(Queued { to, at: at as u32, length: packet.len() as u16, held: true });
     }
 
     /// Full packets that surely fit yet.
@@ -346,14 +369,9 @@ impl Outbox {
         (self.timers[timer], self.changed[timer]) = (None, true);
     }
 
-    /// Bytes for stdout.
-    pub fn output(&mut self) -> &mut Vec<u8> {
+    /// For stdout.
+    pub fn output(&mut self) -> &mut Output {
         &mut self.output
-    }
-
-    /// Whether delivery may go on in this turn.
-    pub fn output_room(&self) -> bool {
-        self.output.len() < OUTPUT_TURN
     }
 
     pub fn notice(&mut self, notice: Notice) {
@@ -401,30 +419,44 @@ impl Outbox {
     }
 
     /// The queued packets, in order, as runs: packets to one destination, equally long but for the last,
-    /// which may be shorter; each run is contiguous.
-    pub fn runs(&self) -> impl Iterator<Item = (To, &[u8], usize)> + '_ {
+    /// which may be shorter; each run is contiguous. `held` is the memory of the role.
+    pub fn runs<'a>(&'a self, held: &'a [u8]) -> impl Iterator<Item = (To, &'a [u8], usize)> + 'a {
         let mut at = 0;
         core::iter::from_fn(move || {
             let first = *self.packets.get(at)?;
-            let mut end = first.at as usize + first.length as usize;
+            let mut range = first.range();
             at += 1;
             let mut whole = true;
             while let Some(next) = self.packets.get(at)
                 && whole
                 && next.to == first.to
                 && next.length <= first.length
+                && (next.held, next.range().start) == (first.held, range.end)
             {
                 whole = next.length == first.length;
-                end += next.length as usize;
+                range.end = next.range().end;
                 at += 1;
             }
-            Some((first.to, &self.bytes[first.at as usize..end], first.length as usize))
+            Some((first.to, &self.memory(first, held)[range], first.length.into()))
         })
     }
 
-    /// The queued packets, one by one.
-    pub fn queued(&self) -> impl Iterator<Item = (To, &[u8])> + '_ {
-        self.packets.iter().map(|p| (p.to, &self.bytes[p.at as usize..p.at as usize + p.length as usize]))
+    /// The queued packets, one by one. `held` is the memory of the role.
+    pub fn queued<'a>(&'a self, held: &'a [u8]) -> impl Iterator<Item = (To, &'a [u8])> + 'a {
+        self.packets.iter().map(|packet| (packet.to, &self.memory(*packet, held)[packet.range()]))
+    }
+
+    /// How many packets are queued.
+    pub fn len(&self) -> usize {
+        self.packets.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.packets.is_empty()
+    }
+
+    fn memory<'a>(&'a self, packet: Queued, held: &'a [u8]) -> &'a [u8] {
+        if packet.held { held } else { &self.bytes }
     }
 
     /// Timers that this turn armed (`Some`) or disarmed (`None`).
@@ -473,7 +505,7 @@ mod tests {
             out.send(group, &Submit { number: 0.into() }, &[&vec![b'x'; length]]);
         }
         out.send(To::Group(Role::Client), &Hello { answered: 0.into() }, &[]);
-        let runs: Vec<_> = out.runs().map(|(to, bytes, segment)| (to, bytes.len(), segment)).collect();
+        let runs: Vec<_> = out.runs(&[]).map(|(to, bytes, segment)| (to, bytes.len(), segment)).collect();
         let expected = [
             (group, 148 + 148 + 88, 148),
             (group, 88, 88),
@@ -482,10 +514,29 @@ mod tests {
         ];
         assert_eq!(runs, expected);
         let sequences: Vec<u64> =
-            out.queued().map(|(_, bytes)| Packet::parse(bytes).unwrap().header.sequence()).collect();
+            out.queued(&[]).map(|(_, bytes)| Packet::parse(bytes).unwrap().header.sequence()).collect();
         assert_eq!(sequences, [0, 1, 2, 3, 4, 5]);
         out.sent();
-        assert_eq!(out.runs().count(), 0);
+        assert_eq!(out.runs(&[]).count(), 0);
+    }
+
+    #[test]
+    fn packets_that_stand_in_the_memory_of_the_role_form_runs_where_they_adjoin() {
+        let mut out = outbox();
+        let (group, front) = (To::Group(Role::Proposer), 48);
+        let mut held = vec![b'x'; 4 * 100];
+        for (at, length) in [(0, 100), (100, 100), (300, 80)] {
+            let packet = &mut held[at..at + length];
+            out.send_held(group, &Submit { number: (at as u64).into() }, packet, at);
+        }
+        out.send(group, &Submit { number: 1.into() }, &[&[b'x'; 52]]);
+        let runs: Vec<_> = out.runs(&held).map(|(_, bytes, segment)| (bytes.len(), segment)).collect();
+        assert_eq!(runs, [(200, 100), (80, 80), (100, 100)]);
+        for (sequence, (_, bytes)) in out.queued(&held).enumerate() {
+            let packet = Packet::parse(bytes).unwrap();
+            assert_eq!(packet.header.sequence(), sequence as u64);
+            assert!(bytes[front..].iter().all(|byte| *byte == b'x'));
+        }
     }
 
     #[test]

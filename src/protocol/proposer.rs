@@ -213,7 +213,7 @@ impl Proposer {
         let room = batch_room(setup.layout.packet);
         Proposer {
             identity: Identity::new(&setup),
-            window: Window::new(&acceptors, PROPOSER_WINDOW, PROPOSER_AHEAD, room),
+            window: Window::new(&acceptors, PROPOSER_WINDOW, PROPOSER_AHEAD, (batch_packet(0), room)),
             sessions: Sessions::default(),
             applied: 0,
             election: Election::new(setup.me.id, setup.suspect),
@@ -601,6 +601,10 @@ impl Process for Proposer {
             Role::Learner if self.leads() && self.sent_until == self.window.frontier() + 1 => VOTES_GATHER,
             _ => 0,
         }
+    }
+
+    fn held(&self) -> &[u8] {
+        self.window.memory()
     }
 
     fn receive_space(&mut self, space: u32, drops: u32) {

@@ -42,6 +42,8 @@ const EMPTY: Slot =
     Slot { instance: u64::MAX, ballot: Ballot::ZERO, length: 0, decided: false, sending: NEVER };
 
 pub struct Window {
+    /// Bytes of a slot before its batch: room for what stands before it in a packet.
+    front: usize,
     room: usize,
     mask: usize,
     /// Instances beyond the frontier that are kept.
@@ -59,18 +61,20 @@ pub struct Window {
 }
 
 impl Window {
-    /// `slots` instances of up to `room` bytes, of which `ahead` beyond the frontier.
+    /// `slots` instances of up to `room` bytes, of which `ahead` beyond the frontier. Before each of them `front` bytes
+    /// are free, for whoever sends packets from here.
     ///
     /// # Panics
     /// When `slots` is not a power of two or `ahead` exceeds it.
-    pub fn new(acceptors: &Acceptors, slots: usize, ahead: u64, room: usize) -> Window {
+    pub fn new(acceptors: &Acceptors, slots: usize, ahead: u64, (front, room): (usize, usize)) -> Window {
         assert!(slots.is_power_of_two() && ahead <= slots as u64);
         Window {
+            front,
             room,
             mask: slots - 1,
             ahead,
             slots: vec![EMPTY; slots].into_boxed_slice(),
-            bytes: vec![0; slots * room].into_boxed_slice(),
+            bytes: vec![0; slots * (front + room)].into_boxed_slice(),
             frontier: 0,
             watermark: (Ballot::ZERO, 0),
             known: 0,
@@ -110,6 +114,18 @@ impl Window {
     /// The bytes of the batch held, unchecked again: for sending.
     pub fn bytes(&self, instance: u64) -> Option<&[u8]> {
         self.slot(instance).map(|slot| self.payload(instance, slot.length.into()))
+    }
+
+    /// The memory of the packet that proposes an instance, its batch at the end, and where that is in [`Window::memory`].
+    pub fn packet(&mut self, instance: u64) -> Option<(&mut [u8], usize)> {
+        let length = self.slot(instance)?.length;
+        let at = self.batch(instance as usize & self.mask) - self.front;
+        Some((&mut self.bytes[at..][..self.front + usize::from(length)], at))
+    }
+
+    /// The memory of all slots.
+    pub fn memory(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// Whether an instance lies where this window keeps payloads.
@@ -158,7 +174,8 @@ impl Window {
             return false;
         }
         for piece in pieces {
-            self.bytes[at * self.room + end..][..piece.len()].copy_from_slice(piece);
+            let place = self.batch(at) + end;
+            self.bytes[place..][..piece.len()].copy_from_slice(piece);
             end += piece.len();
         }
         self.slots[at].length = end as u16;
@@ -272,8 +289,12 @@ impl Window {
     }
 
     fn payload(&self, instance: u64, length: usize) -> &[u8] {
-        let at = (instance as usize & self.mask) * self.room;
-        &self.bytes[at..at + length]
+        &self.bytes[self.batch(instance as usize & self.mask)..][..length]
+    }
+
+    /// Where the batch of a slot begins.
+    fn batch(&self, slot: usize) -> usize {
+        slot * (self.front + self.room) + self.front
     }
 
     fn put_bytes(&mut self, instance: u64, ballot: Ballot, bytes: &[u8], decided: bool) -> bool {
@@ -281,6 +302,7 @@ impl Window {
             return false;
         }
         let at = instance as usize & self.mask;
+        let batch = self.batch(at);
         let slot = &mut self.slots[at];
         if slot.instance == instance {
             let later = slot.ballot > ballot && !decided;
@@ -290,8 +312,8 @@ impl Window {
             if slot.ballot == ballot {
                 // One value per ballot and instance: a duplicate brings nothing but, perhaps, the news that
                 // it is decided.
-                let same = slot.length as usize == bytes.len()
-                    && self.bytes[at * self.room..at * self.room + bytes.len()] == *bytes;
+                let same =
+                    slot.length as usize == bytes.len() && self.bytes[batch..batch + bytes.len()] == *bytes;
                 slot.decided |= decided && same;
                 if !same && ballot >= self.watermark.0 {
                     self.conflict = Some(instance); // of a ballot that still matters
@@ -300,7 +322,7 @@ impl Window {
             }
         }
         *slot = Slot { instance, ballot, length: bytes.len() as u16, decided, ..EMPTY };
-        self.bytes[at * self.room..][..bytes.len()].copy_from_slice(bytes);
+        self.bytes[batch..][..bytes.len()].copy_from_slice(bytes);
         true
     }
 }

@@ -45,6 +45,16 @@ impl Actor {
             Actor::Learner(role) => &mut **role,
         }
     }
+
+    /// The memory in which packets of the role stand that it queued.
+    pub fn held(&self) -> &[u8] {
+        match self {
+            Actor::Client(role) => role.held(),
+            Actor::Proposer(role) => role.held(),
+            Actor::Acceptor(role) => role.held(),
+            Actor::Learner(role) => role.held(),
+        }
+    }
 }
 
 /// Which groups a role listens to, in the order in which the reactor reads them; its own address comes last.

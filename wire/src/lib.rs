@@ -61,7 +61,8 @@ pub use kinds::watermark::Watermark;
 pub use kinds::{FixedBody, Kind, flags, report};
 pub use outline::{Front, Outline};
 pub use packet::{
-    Body, Layout, PACKET_MAX, PACKET_MIN, Packet, Stamp, batch_packet, batch_room, entry_room, seal, split,
+    Body, Layout, PACKET_MAX, PACKET_MIN, Packet, Stamp, batch_packet, batch_room, entry_room, seal,
+    seal_in_place, split,
 };
 pub use ranges::{RANGES_MAX, Range, RangeRecord};
 pub use refusal::Refusal;

@@ -219,6 +219,28 @@ pub fn seal<B: FixedBody>(
         buffer[length..length + piece.len()].copy_from_slice(piece);
         length += piece.len();
     }
+    finish::<B>(&mut buffer[..length], layout, sender, stamp);
+    length
+}
+
+/// Like [`seal`], where the tail stands in its place already: in `packet`, behind room for header and body.
+///
+/// # Panics
+/// When `packet` has no room for them, or is longer than packets are.
+pub fn seal_in_place<B: FixedBody>(
+    packet: &mut [u8],
+    layout: Layout,
+    sender: Sender,
+    stamp: Stamp,
+    body: &B,
+) {
+    packet[HEADER_LEN..][..size_of::<B>()].copy_from_slice(body.as_bytes());
+    finish::<B>(packet, layout, sender, stamp);
+}
+
+/// Writes the header of a packet whose body and tail are there.
+fn finish<B: FixedBody>(packet: &mut [u8], layout: Layout, sender: Sender, stamp: Stamp) {
+    let length = packet.len();
     assert!(length <= layout.packet, "a packet of {length} bytes where {} fit", layout.packet);
     let header = Header {
         magic: MAGIC,
@@ -234,10 +256,9 @@ pub fn seal<B: FixedBody>(
         log: stamp.log.into(),
         tag: [0; 8],
     };
-    buffer[..HEADER_LEN].copy_from_slice(header.as_bytes());
-    let tag = tag(&buffer[..length]);
-    buffer[TAG_AT..HEADER_LEN].copy_from_slice(&tag);
-    length
+    packet[..HEADER_LEN].copy_from_slice(header.as_bytes());
+    let tag = tag(packet);
+    packet[TAG_AT..HEADER_LEN].copy_from_slice(&tag);
 }
 
 /// The header fields that differ from packet to packet of one sender.

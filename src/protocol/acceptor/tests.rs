@@ -114,7 +114,7 @@ impl Bench {
 
     fn answers_at(&mut self, now: Nanos) -> Vec<String> {
         self.acceptor.turn(now, &mut self.out);
-        let answers = self.out.queued().map(|(to, bytes)| {
+        let answers = self.out.queued(&[]).map(|(to, bytes)| {
             let to = match to {
                 To::Group(role) => format!("{role}s"),
                 To::Peer(to) => format!("P{}", to.port() - 1000),
@@ -516,9 +516,13 @@ fn what_was_missed_is_asked_for_after_a_moment() {
     bench.watermark(ballot(1, P1), 3);
     bench.answers();
     bench.acceptor.turn(10_000_000, &mut bench.out);
-    let asked: Vec<String> = bench.out.queued().map(|(_, b)| Packet::parse(b).unwrap().to_string()).collect();
+    let asked: Vec<String> =
+        bench.out.queued(&[]).map(|(_, b)| Packet::parse(b).unwrap().to_string()).collect();
     assert_eq!(asked, ["A1 catch-up have<1 missing [1..2)"]);
-    assert!(matches!(Packet::parse(bench.out.queued().next().unwrap().1).unwrap().body, Body::CatchUp(..)));
+    assert!(matches!(
+        Packet::parse(bench.out.queued(&[]).next().unwrap().1).unwrap().body,
+        Body::CatchUp(..)
+    ));
 }
 
 // ---------------------------------------------------------------------- with a disk

@@ -236,7 +236,7 @@ fn more_receivers_than_there_is_room_for_are_served_unwatched() {
 
 fn reports(reader: &mut Reader, out: &mut Outbox) -> Vec<String> {
     reader.turn(3, out);
-    let reports = out.queued().map(|(to, bytes)| {
+    let reports = out.queued(&[]).map(|(to, bytes)| {
         assert_eq!(to, To::Peer(leader()));
         let packet = Packet::parse(bytes).expect("only what can be read is sent");
         assert!(matches!(packet.body, Body::Report(_)));

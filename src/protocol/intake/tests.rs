@@ -64,7 +64,7 @@ impl Bench {
     fn acks(&mut self) -> Vec<AckRecord> {
         self.intake.acknowledge(self.now, &self.sessions, (B1, 0), (200_000, 1000, 1472), &mut self.out);
         let mut records = Vec::new();
-        for (_, bytes) in self.out.queued() {
+        for (_, bytes) in self.out.queued(&[]) {
             let packet = Packet::parse(bytes).expect("only what can be read is sent");
             let Body::Ack(_, acks) = packet.body else { panic!("{packet} is no ack") };
             records.extend_from_slice(acks);
@@ -76,7 +76,7 @@ impl Bench {
     /// Where the acks that are owed go.
     fn acks_go_to(&mut self) -> Vec<To> {
         self.intake.acknowledge(self.now, &self.sessions, (B1, 0), (200_000, 1000, 1472), &mut self.out);
-        let to = self.out.queued().map(|(to, _)| to).collect();
+        let to = self.out.queued(&[]).map(|(to, _)| to).collect();
         self.out.sent();
         to
     }

@@ -29,14 +29,16 @@ impl Proposer {
     pub(super) fn send_2a(&mut self, now: Nanos, instance: u64, out: &mut Outbox) -> usize {
         let decided_until = self.decided_until();
         self.told = (decided_until, 0);
+        let again = self.window.sending(instance).is_some_and(|sending| sending.times > 0);
         self.window.mark_sent(instance, now, out.sequence());
-        let bytes = self.window.bytes(instance).expect("what is proposed is held");
-        let length = batch_packet(bytes.len());
-        out.send(
-            To::Group(Role::Acceptor),
-            &Phase2a::new(instance, decided_until, self.ballot.round()),
-            &[bytes],
-        );
+        let (packet, at) = self.window.packet(instance).expect("what is proposed is held");
+        let (to, length) = (To::Group(Role::Acceptor), packet.len());
+        let body = Phase2a::new(instance, decided_until, self.ballot.round());
+        if again {
+            out.send(to, &body, &[&packet[batch_packet(0)..]]); // perhaps more than once in this turn
+        } else {
+            out.send_held(to, &body, packet, at);
+        }
         length
     }
 

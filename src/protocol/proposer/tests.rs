@@ -142,7 +142,7 @@ impl Bench {
         self.proposer.turn(self.now, &mut self.out);
         let timers = &mut self.timers;
         self.out.take_timers(|timer, at| timers[timer] = at);
-        for (to, bytes) in self.out.queued() {
+        for (to, bytes) in self.out.queued(self.proposer.held()) {
             let to = match to {
                 To::Group(role) => format!("{role}s"),
                 To::Peer(to) => {

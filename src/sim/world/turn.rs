@@ -137,14 +137,14 @@ impl World {
         if left != Left::Alive {
             return Ok(left);
         }
-        let mut output = core::mem::take(node.out.output());
-        if !output.is_empty() {
-            let checked = self.checker.printed(node, &output);
+        if !node.out.output().whole().is_empty() {
+            let output = core::mem::take(node.out.output());
+            let checked = self.checker.printed(node, output.whole());
             self.found(checked)?;
-            node.printed += output.len();
-            output.clear();
+            node.printed += output.whole().len();
+            *node.out.output() = output;
+            node.out.output().printed();
         }
-        *node.out.output() = output;
         node.bond.keep(me, node.out.log(), holds(node))?;
         let checked = self.checker.turned(node, &self.streams);
         self.found(checked)?;
@@ -166,13 +166,13 @@ impl World {
         };
         let origin = Origin { start, place: node.place, me, life };
         let moment = doom.map_or(Moment::Now, |doom| doom.moment);
-        let count = node.out.queued().count() as u64;
+        let count = node.out.len() as u64;
         let leave = match moment {
             Moment::Now => usize::MAX,
             Moment::WhileSending => self.chance.below(count + 1) as usize,
             _ => 0,
         };
-        let (out, journal) = (&mut node.out, &mut node.journal);
+        let (out, journal, held) = (&mut node.out, &mut node.journal, node.actor.held());
         let durable = journal.is_some();
         let shadow = durable.then(|| self.storage.shadows.remove(&me.id)).flatten();
         let shadow = RefCell::new(shadow.unwrap_or_default());
@@ -192,7 +192,7 @@ impl World {
         };
         let mut sent = Ok(());
         let persisted = out.persist_then_send(persist, |out| {
-            let mut packets = out.queued().take(leave);
+            let mut packets = out.queued(held).take(leave);
             sent = packets.try_for_each(|(to, bytes)| {
                 self.send(origin, to, bytes, durable.then(|| shadow.borrow()).as_deref())
             });
@@ -215,7 +215,7 @@ impl World {
     /// How a process is to crash in this turn, if it is, and the turn is one that does something.
     fn doom(&mut self, node: &mut Node) -> Option<Crash> {
         let at = self.doomed.iter().position(|crash| crash.who.is(node.me))?;
-        let sends = node.out.queued().next().is_some();
+        let sends = !node.out.is_empty();
         let writes = node.out.journal().is_some_and(|frame| frame.wanted());
         let acts = match self.doomed[at].moment {
             Moment::BeforeWriting | Moment::BeforeSyncing if node.journal.is_some() => writes,

@@ -47,6 +47,15 @@ impl Actor {
             Actor::Learner(role) => &mut **role,
         }
     }
+
+    fn held(&self) -> &[u8] {
+        match self {
+            Actor::Client(role) => role.held(),
+            Actor::Proposer(role) => role.held(),
+            Actor::Acceptor(role) => role.held(),
+            Actor::Learner(role) => role.held(),
+        }
+    }
 }
 
 pub struct Rig {
@@ -258,7 +267,7 @@ impl Rig {
                 Ok::<(), Infallible>(())
             },
             |out| {
-                for (to, bytes) in out.queued() {
+                for (to, bytes) in out.queued(actor.held()) {
                     let packet = Packet::parse(bytes)
                         .unwrap_or_else(|refusal| panic!("it says what is refused, {refusal}: {bytes:x?}"));
                     assert_eq!(
@@ -290,9 +299,10 @@ impl Rig {
             notice.to_string().hash(&mut self.told);
         }
         let output = self.out.output();
-        assert!(output.len() <= OUTPUT_TURN + 8 * VALUE_MAX, "{} bytes printed in a turn", output.len());
-        output.hash(&mut self.told);
-        output.clear();
+        let printed = output.whole();
+        assert!(printed.len() <= OUTPUT_TURN + 8 * VALUE_MAX, "{} bytes printed in a turn", printed.len());
+        printed.hash(&mut self.told);
+        output.printed();
         format!("{:?}", self.out.stopping()).hash(&mut self.told);
     }
 
