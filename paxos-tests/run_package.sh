@@ -4,8 +4,8 @@
 # one to the next version of the wire, and the purge. Takes a minute, and what it takes to make the packages.
 #   DEB   the package; scripts/deb.sh makes it if it is not given
 #   NEXT  the same of a later program, which speaks the next version of the wire; made from a changed copy of the sources
-# Root only, and mmdebstrap, which fetches Debian's packages; nothing is installed on this machine. SUITE names another
-# release than bookworm.
+# Root only, and mmdebstrap, which fetches Debian's packages; nothing is installed on this machine. SUITE and SOURCES name another
+# release than this machine's, and a file in the manner of /etc/apt/sources.list that says where it is.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
@@ -55,10 +55,13 @@ rm -r "$RESULTS/again"
 # --- a clean Debian, booted -----------------------------------------------------------------------------------------
 
 debian=$RESULTS/root
-sources=/etc/apt/sources.list
-[[ -s $sources ]] || sources=/etc/apt/sources.list.d/debian.sources
+sources=${SOURCES-}
+for file in /etc/apt/sources.list /etc/apt/sources.list.d/{debian.sources,ubuntu.sources}; do
+    if [[ -z $sources ]] && grep -qE '^(deb|Types)' "$file" 2>/dev/null; then sources=$file; fi
+done
+[[ -n $sources ]] || skip "where Debian's packages are is not in /etc/apt; name a file that says it in SOURCES"
 mmdebstrap --variant=minbase --aptopt='Acquire::Languages "none"' --include=systemd,systemd-sysv,iproute2 \
-    "${SUITE:-bookworm}" "$debian" - <"$sources" >"$RESULTS/logs/mmdebstrap.log" 2>&1 || skip "mmdebstrap failed; see $RESULTS/logs/mmdebstrap.log"
+    "${SUITE:-$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)}" "$debian" - <"$sources" >"$RESULTS/logs/mmdebstrap.log" 2>&1 || skip "mmdebstrap failed; see $RESULTS/logs/mmdebstrap.log"
 cp "$RESULTS"/{first,again,next}.deb "$debian/root/"
 
 cgroup=$cgroups/paxos-package-$$
