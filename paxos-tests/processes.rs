@@ -27,3 +27,5 @@ mod sentences;
 mod strangers;
 #[path = "processes/trace.rs"]
 mod trace;
+#[path = "processes/watching.rs"]
+mod watching;

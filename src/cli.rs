@@ -3,6 +3,7 @@
 mod bench;
 mod inspect;
 mod sim;
+mod watch;
 
 use crate::conf::{self, Conf, data_directory, size_text};
 use crate::engine::clock;
@@ -63,6 +64,10 @@ enum Command {
     Sim(sim::SimArgs),
     /// Measures how fast a cluster of real processes is on this machine, and checks what it prints.
     Bench(bench::BenchArgs),
+    /// Says how a cluster is: a table of its processes, what is wrong, and what to do.
+    ///
+    /// Exits with 0 when nothing is wrong, with 1 when something is, with 2 when it could not look.
+    Status(watch::StatusArgs),
     /// Prints a configuration as understood, defaults included.
     Check {
         /// The configuration file.
@@ -193,6 +198,7 @@ fn run(command: Command, quiet: bool) -> Result<ExitCode, String> {
         Command::Sim(args) => sim::main(&args, quiet),
         Command::Bench(args) => bench::main(&args),
         Command::Log(command) => inspect::run(&command),
+        Command::Status(args) => Ok(watch::status(&args)),
         Command::Acceptor(args) => acceptor(&args),
         Command::Proposer(process) => {
             let conf = load(&process.conf)?;

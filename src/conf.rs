@@ -41,7 +41,7 @@ use std::time::Duration;
 
 pub use diagnostics::Diagnostics;
 use key::{Key, Written};
-pub use value::{duration_text, heartbeat, rate, reserve, size_text, status, suspect, trace_size};
+pub use value::{duration_text, heartbeat, rate, reserve, size_text, status, suspect, trace_size, wait};
 
 pub use crate::limits::ACCEPTORS_MAX;
 

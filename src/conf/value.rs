@@ -130,6 +130,14 @@ pub fn status(word: &str) -> Result<Option<Duration>, String> {
     duration(word, STATUS).map(Some).map_err(|what| format!("{what}, or `off`"))
 }
 
+/// How long a tool listens.
+///
+/// # Errors
+/// What is wrong with the word; what to write.
+pub fn wait(word: &str) -> Result<Duration, String> {
+    duration(word, STATUS)
+}
+
 /// The value of `buffer`, in bytes.
 pub(super) fn buffer(word: &str) -> Result<usize, String> {
     size(word, BUFFER, "64KiB to 1024MiB")

@@ -655,7 +655,10 @@ pub fn cluster(conf: &Conf) -> u32 {
 }
 
 /// The interface that the configuration names.
-fn via(conf: &Conf) -> Result<Via, String> {
+///
+/// # Errors
+/// A sentence when it cannot carry multicast, or is not there.
+pub fn via(conf: &Conf) -> Result<Via, String> {
     let which = match &conf.interface {
         Interface::Loopback => sockets::Which::Loopback,
         Interface::Named(name) => sockets::Which::Named(name.clone()),

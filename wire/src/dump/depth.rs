@@ -33,7 +33,7 @@ impl Depth {
     }
 }
 
-/// `    header  version 4, kind 2a, …`
+/// `    header  version 5, kind 2a, …`
 fn line(to: &mut impl Write, part: &Part) -> fmt::Result {
     write!(to, "    {:<9}", part.title)?;
     let pieces = part.pieces.iter().filter(|piece| !piece.constant);

@@ -1,0 +1,63 @@
+//! The commands that look at a cluster from outside: `status`.
+
+use super::{complain, load};
+use crate::conf::{self, Conf};
+use crate::watch::findings::{healthy, judge};
+use crate::watch::listen::Listener;
+use crate::watch::{json, table};
+use clap::Args;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+#[derive(Args, Debug)]
+pub struct StatusArgs {
+    /// The configuration file, the same as of the processes.
+    conf: PathBuf,
+    /// How long to listen, as in `3s`; a bit more than two periods of `status` in the configuration when not given, so that
+    /// there are rates.
+    #[arg(long, value_name = "DURATION", value_parser = conf::wait)]
+    wait: Option<Duration>,
+    /// Prints one JSON object on a line instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `paxos status` exits with when it could not look.
+const BLIND: u8 = 2;
+
+/// `paxos status`
+pub fn status(args: &StatusArgs) -> ExitCode {
+    match look(args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(message) => {
+            complain(&message);
+            ExitCode::from(BLIND)
+        }
+    }
+}
+
+/// Returns whether nothing is wrong.
+fn look(args: &StatusArgs) -> Result<bool, String> {
+    let conf = load(&args.conf)?;
+    let mut listener = Listener::open(&conf)?;
+    listener.listen_for(args.wait.unwrap_or(two_periods(&conf)), || false)?;
+    let (cluster, now) = (&listener.cluster, listener.now());
+    let findings = judge(cluster, now);
+    let mut text = String::new();
+    match args.json {
+        true => text = json::line(cluster, &findings, now),
+        false => table::write(&mut text, cluster, &findings, now).expect("a string takes everything"),
+    }
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("stdout: {error}")),
+        _ => Ok(healthy(&findings)),
+    }
+}
+
+/// Two packets of each process come within this time, some late.
+fn two_periods(conf: &Conf) -> Duration {
+    conf.status.unwrap_or_default() * 22 / 10 + Duration::from_millis(200)
+}
