@@ -68,6 +68,8 @@ enum Command {
     ///
     /// Exits with 0 when nothing is wrong, with 1 when something is, with 2 when it could not look.
     Status(watch::StatusArgs),
+    /// Serves how a cluster is as Prometheus metrics, over HTTP, until it is told to end.
+    Exporter(watch::ExporterArgs),
     /// Prints a configuration as understood, defaults included.
     Check {
         /// The configuration file.
@@ -199,6 +201,7 @@ fn run(command: Command, quiet: bool) -> Result<ExitCode, String> {
         Command::Bench(args) => bench::main(&args),
         Command::Log(command) => inspect::run(&command),
         Command::Status(args) => Ok(watch::status(&args)),
+        Command::Exporter(args) => watch::exporter(&args),
         Command::Acceptor(args) => acceptor(&args),
         Command::Proposer(process) => {
             let conf = load(&process.conf)?;

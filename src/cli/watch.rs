@@ -1,14 +1,19 @@
-//! The commands that look at a cluster from outside: `status`.
+//! The commands that look at a cluster from outside: `status`, `exporter`.
 
 use super::{complain, load};
 use crate::conf::{self, Conf};
 use crate::watch::findings::{healthy, judge};
+use crate::watch::http::Server;
 use crate::watch::listen::Listener;
-use crate::watch::{json, table};
+use crate::watch::{exporter, json, table};
 use clap::Args;
+use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 #[derive(Args, Debug)]
@@ -22,6 +27,15 @@ pub struct StatusArgs {
     /// Prints one JSON object on a line instead of a table.
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct ExporterArgs {
+    /// The configuration file, the same as of the processes.
+    conf: PathBuf,
+    /// Where to listen for scrapers, address and port; `0.0.0.0:9464` for all addresses of this host.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9464")]
+    listen: SocketAddr,
 }
 
 /// What `paxos status` exits with when it could not look.
@@ -55,6 +69,28 @@ fn look(args: &StatusArgs) -> Result<bool, String> {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("stdout: {error}")),
         _ => Ok(healthy(&findings)),
     }
+}
+
+/// `paxos exporter`
+pub fn exporter(args: &ExporterArgs) -> Result<ExitCode, String> {
+    let conf = load(&args.conf)?;
+    let mut listener = Listener::open(&conf)?;
+    let server = Server::open(args.listen)?;
+    let ended = ended()?;
+    let address = server.address().map_err(|error| format!("{}: {error}", args.listen))?;
+    log::info!(target: "paxos", "the metrics of {} are at http://{address}/metrics", conf.path.display());
+    exporter::run(&mut listener, &server, || ended.load(Ordering::Relaxed))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Becomes true with the first SIGTERM or SIGINT.
+fn ended() -> Result<Arc<AtomicBool>, String> {
+    let ended = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT] {
+        signal_hook::flag::register(signal, Arc::clone(&ended))
+            .map_err(|error| format!("cannot catch signals: {error}"))?;
+    }
+    Ok(ended)
 }
 
 /// Two packets of each process come within this time, some late.

@@ -32,6 +32,35 @@ pub struct Finding {
     pub todo: String,
 }
 
+/// All codes, and whether each is of a problem.
+pub const CODES: [(&str, bool); 25] = [
+    ("nobody", true),
+    ("no-status", true),
+    ("no-majority", true),
+    ("no-leader", true),
+    ("two-leaders", true),
+    ("acceptor-missing", true),
+    ("disk-full", true),
+    ("learners-differ", true),
+    ("logs-differ", true),
+    ("learner-lags", true),
+    ("learner-stuck", true),
+    ("silent", true),
+    ("drops", true),
+    ("settings-differ", true),
+    ("other-configuration", true),
+    ("other-version", true),
+    ("same-id", true),
+    ("acceptor-blind", false),
+    ("client-waits", false),
+    ("disk-slow", false),
+    ("drops-past", false),
+    ("no-learner", false),
+    ("no-standby", false),
+    ("unreadable", false),
+    ("versions-differ", false),
+];
+
 /// All that is found now, problems first.
 pub fn judge(cluster: &Cluster, now: Nanos) -> Vec<Finding> {
     let mut judge = Judge { cluster, now, found: Vec::new() };
@@ -69,10 +98,12 @@ struct Judge<'a> {
 
 impl Judge<'_> {
     fn problem(&mut self, code: &'static str, what: String, todo: impl Into<String>) {
+        debug_assert!(CODES.contains(&(code, true)), "{code} is not among the codes");
         self.found.push(Finding { code, problem: true, what, todo: todo.into() });
     }
 
     fn note(&mut self, code: &'static str, what: String, todo: impl Into<String>) {
+        debug_assert!(CODES.contains(&(code, false)), "{code} is not among the codes");
         self.found.push(Finding { code, problem: false, what, todo: todo.into() });
     }
 

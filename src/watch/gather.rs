@@ -352,9 +352,10 @@ impl Cluster {
         first.map(|((_, at), voices)| (*at, voices.as_slice()))
     }
 
-    /// The highest instance below which at least two processes were compared, and how many were.
+    /// The instance below which most processes were compared, the highest of those, and how many were; two at least.
     pub fn compared(&self) -> Option<(u64, usize)> {
-        let at = self.digests.iter().filter(|(_, voices)| voices.len() > 1).max_by_key(|((_, at), _)| *at);
+        let shared = self.digests.iter().filter(|(_, voices)| voices.len() > 1);
+        let at = shared.max_by_key(|((_, at), voices)| (voices.len(), *at));
         at.map(|((_, at), voices)| (*at, voices.len()))
     }
 

@@ -12,6 +12,7 @@ use crate::protocol::Nanos;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::net::UdpSocket;
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 use wire::Packet;
 
@@ -46,14 +47,16 @@ impl Listener {
         self.clock.now()
     }
 
-    /// Waits for packets for so long at most, takes note of what is there, and lets time pass.
+    /// Waits for packets, or for something else, for so long at most; takes note of what is there, and lets time pass.
     ///
     /// # Errors
     /// A sentence when the socket fails.
-    pub fn listen(&mut self, wait: Duration) -> Result<(), String> {
+    pub fn listen(&mut self, wait: Duration, also: Option<BorrowedFd<'_>>) -> Result<(), String> {
         let failed = |error: std::io::Error| format!("the proposers' group cannot be read: {error}");
         let wait = Timespec { tv_sec: wait.as_secs().min(3600) as i64, tv_nsec: wait.subsec_nanos().into() };
-        match poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&wait)) {
+        let mut polled = vec![PollFd::new(&self.socket, PollFlags::IN)];
+        polled.extend(also.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        match poll(&mut polled, Some(&wait)) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(failed(error.into())),
         }
@@ -77,7 +80,7 @@ impl Listener {
         let end = self.now() + nanos(time);
         while self.now() < end && !stop() {
             let left = Duration::from_nanos(end.saturating_sub(self.now()));
-            self.listen(left.min(LATE))?;
+            self.listen(left.min(LATE), None)?;
         }
         Ok(())
     }

@@ -10,10 +10,13 @@
 //! that, [`findings`] says what is wrong with it; both are pure, time is passed in. The tools only listen: they send
 //! nothing, and no process knows of them.
 
+pub mod exporter;
 pub mod findings;
 pub mod gather;
+pub mod http;
 pub mod json;
 pub mod listen;
+pub mod metrics;
 pub mod table;
 pub mod text;
 
