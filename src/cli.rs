@@ -70,6 +70,8 @@ enum Command {
     Status(watch::StatusArgs),
     /// Serves how a cluster is as Prometheus metrics, over HTTP, until it is told to end.
     Exporter(watch::ExporterArgs),
+    /// Shows a cluster in a terminal, always as it is now; `q` quits.
+    Top(watch::TopArgs),
     /// Prints a configuration as understood, defaults included.
     Check {
         /// The configuration file.
@@ -201,6 +203,7 @@ fn run(command: Command, quiet: bool) -> Result<ExitCode, String> {
         Command::Bench(args) => bench::main(&args),
         Command::Log(command) => inspect::run(&command),
         Command::Status(args) => Ok(watch::status(&args)),
+        Command::Top(args) => watch::top(&args),
         Command::Exporter(args) => watch::exporter(&args),
         Command::Acceptor(args) => acceptor(&args),
         Command::Proposer(process) => {

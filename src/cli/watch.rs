@@ -1,11 +1,11 @@
-//! The commands that look at a cluster from outside: `status`, `exporter`.
+//! The commands that look at a cluster from outside: `status`, `top`, `exporter`.
 
 use super::{complain, load};
 use crate::conf::{self, Conf};
 use crate::watch::findings::{healthy, judge};
 use crate::watch::http::Server;
 use crate::watch::listen::Listener;
-use crate::watch::{exporter, json, table};
+use crate::watch::{exporter, json, table, top};
 use clap::Args;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::Write;
@@ -27,6 +27,12 @@ pub struct StatusArgs {
     /// Prints one JSON object on a line instead of a table.
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct TopArgs {
+    /// The configuration file, the same as of the processes.
+    conf: PathBuf,
 }
 
 #[derive(Args, Debug)]
@@ -69,6 +75,15 @@ fn look(args: &StatusArgs) -> Result<bool, String> {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("stdout: {error}")),
         _ => Ok(healthy(&findings)),
     }
+}
+
+/// `paxos top`
+pub fn top(args: &TopArgs) -> Result<ExitCode, String> {
+    let conf = load(&args.conf)?;
+    let mut listener = Listener::open(&conf)?;
+    let ended = ended()?;
+    top::run(&mut listener, || ended.load(Ordering::Relaxed))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// `paxos exporter`

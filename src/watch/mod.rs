@@ -19,6 +19,7 @@ pub mod listen;
 pub mod metrics;
 pub mod table;
 pub mod text;
+pub mod top;
 
 #[cfg(test)]
 mod scene;
