@@ -1,7 +1,7 @@
 //! The commands that look at a cluster from outside: `status`, `top`, `exporter`.
 
 use super::{complain, load};
-use crate::conf::{self, Conf};
+use crate::conf;
 use crate::watch::findings::{healthy, judge};
 use crate::watch::http::Server;
 use crate::watch::listen::Listener;
@@ -63,7 +63,7 @@ pub fn status(args: &StatusArgs) -> ExitCode {
 fn look(args: &StatusArgs) -> Result<bool, String> {
     let conf = load(&args.conf)?;
     let mut listener = Listener::open(&conf)?;
-    listener.listen_for(args.wait.unwrap_or(two_periods(&conf)), || false)?;
+    listener.listen_for(args.wait.unwrap_or(listener.cluster.warm_up()), || false)?;
     let (cluster, now) = (&listener.cluster, listener.now());
     let findings = judge(cluster, now);
     let mut text = String::new();
@@ -93,6 +93,8 @@ pub fn exporter(args: &ExporterArgs) -> Result<ExitCode, String> {
     let server = Server::open(args.listen)?;
     let ended = ended()?;
     let address = server.address().map_err(|error| format!("{}: {error}", args.listen))?;
+    // Whoever asks now waits: before everybody was heard, it would be told that they are missing.
+    listener.listen_for(listener.cluster.warm_up(), || ended.load(Ordering::Relaxed))?;
     log::info!(target: "paxos", "the metrics of {} are at http://{address}/metrics", conf.path.display());
     exporter::run(&mut listener, &server, || ended.load(Ordering::Relaxed))?;
     Ok(ExitCode::SUCCESS)
@@ -106,9 +108,4 @@ fn ended() -> Result<Arc<AtomicBool>, String> {
             .map_err(|error| format!("cannot catch signals: {error}"))?;
     }
     Ok(ended)
-}
-
-/// Two packets of each process come within this time, some late.
-fn two_periods(conf: &Conf) -> Duration {
-    conf.status.unwrap_or_default() * 22 / 10 + Duration::from_millis(200)
 }

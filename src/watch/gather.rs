@@ -111,6 +111,8 @@ pub struct Cluster {
     pub acceptors: Vec<u16>,
     pub heartbeat: Duration,
     pub suspect: Duration,
+    /// How often its processes say how they are.
+    pub period: Duration,
     /// Since when it is heard.
     pub since: Nanos,
     seen: BTreeMap<Key, Seen>,
@@ -135,6 +137,7 @@ impl Cluster {
             acceptors: conf.acceptor_ids.clone(),
             heartbeat: conf.heartbeat,
             suspect: conf.suspect,
+            period: conf.status.unwrap_or_default(),
             since: now,
             seen: BTreeMap::new(),
             strangers: Vec::new(),
@@ -264,7 +267,7 @@ impl Cluster {
         if key != self.leader {
             let text = match leader {
                 Some(seen) => format!("{} leads in ballot {}", seen.sender, seen.last.status.ballot.get()),
-                None => "nobody leads".into(),
+                None => "nobody leads any more".into(),
             };
             self.leader = key;
             self.events.push_back(Event { at: now, text });
@@ -313,6 +316,16 @@ impl Cluster {
     fn trim(&mut self) {
         let more = self.events.len().saturating_sub(EVENTS_MAX);
         self.events.drain(..more);
+    }
+
+    /// How long it takes until everybody who is there was heard twice, so that there are rates.
+    pub fn warm_up(&self) -> Duration {
+        self.period * 22 / 10 + Duration::from_millis(200)
+    }
+
+    /// Whether it was heard for so long: before, what is not there may only not have been heard yet.
+    pub fn is_warm(&self, now: Nanos) -> bool {
+        now >= self.since + u64::try_from(self.warm_up().as_nanos()).unwrap_or(Nanos::MAX - self.since)
     }
 
     /// The processes: clients, proposers, acceptors, learners, each by id.
@@ -485,7 +498,7 @@ mod tests {
         let at = |what: &str| events.iter().position(|event| event.contains(what)).expect(what);
         assert!(at("P1 started") < at("P1 leads in ballot 1.P1"));
         assert!(at("P1 leads") < at("C1 has ended"));
-        assert!(at("P1 leads") < at("nobody leads"));
+        assert!(at("P1 leads") < at("nobody leads any more"));
     }
 
     #[test]

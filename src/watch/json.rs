@@ -95,6 +95,19 @@ mod tests {
     use wire::Role;
 
     #[test]
+    fn the_documentation_names_each_field() {
+        let page = include_str!("../../docs/watching.md");
+        let page = &page[page.find("## JSON").expect("it is there")..];
+        let scene = Scene::healthy();
+        let object = object(&scene.cluster, &scene.findings(), scene.now);
+        let fields =
+            |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
+        for field in [fields(&object), fields(&object["processes"][0])].concat() {
+            assert!(page.contains(&format!("`{field}`")), "{field}");
+        }
+    }
+
+    #[test]
     fn the_object_says_what_the_table_says() {
         let mut scene = Scene::healthy();
         let told = object(&scene.cluster, &scene.findings(), scene.now);

@@ -283,6 +283,25 @@ mod tests {
         assert_eq!(value(&page, "paxos_healthy"), 1.0);
     }
 
+    /// The names that begin with `paxos_` in a text.
+    fn names(text: &str) -> BTreeSet<String> {
+        let word = |char: char| !(char.is_ascii_alphanumeric() || char == '_');
+        let words = text.split(word).filter(|word| word.starts_with("paxos_"));
+        words.map(|word| word.trim_end_matches("_count").trim_end_matches("_sum").to_owned()).collect()
+    }
+
+    #[test]
+    fn the_documentation_and_the_dashboard_name_metrics_that_there_are() {
+        let page = told(&Scene::healthy());
+        let typed = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+        let there: BTreeSet<String> = typed.map(str::to_owned).collect();
+        assert_eq!(names(include_str!("../../docs/watching.md")), there);
+        let dashboard = include_str!("../../docs/grafana-dashboard.json");
+        serde_json::from_str::<serde_json::Value>(dashboard).expect("it is JSON");
+        let drawn = names(dashboard);
+        assert!(drawn.len() > 10 && drawn.is_subset(&there), "{:?}", drawn.difference(&there));
+    }
+
     #[test]
     fn a_silent_process_is_down_and_says_nothing_else_and_its_problem_counts() {
         let mut scene = Scene::healthy();

@@ -51,7 +51,7 @@ impl Scene {
                 });
             }
         }
-        scene.pass(S);
+        scene.pass(3 * S);
         scene
     }
 

@@ -78,7 +78,8 @@ pub fn run(listener: &mut Listener, stop: impl Fn() -> bool) -> Result<(), Strin
                 }
             }
             let now = listener.now();
-            let findings = judge(&listener.cluster, now);
+            let warm = listener.cluster.is_warm(now);
+            let findings = if warm { judge(&listener.cluster, now) } else { Vec::new() };
             view.note(&mut listener.cluster, &findings, now);
             terminal
                 .draw(|frame| draw(frame, &mut view, &listener.cluster, &findings, now))
@@ -86,6 +87,8 @@ pub fn run(listener: &mut Listener, stop: impl Fn() -> bool) -> Result<(), Strin
         }
         Ok(())
     })();
+    // Some terminals that were made larger meanwhile would show what is left in it.
+    let _ = terminal.clear().and_then(|()| terminal.set_cursor_position((0, 0)));
     ratatui::restore();
     result
 }
@@ -177,9 +180,11 @@ fn headline(frame: &mut Frame, area: Rect, cluster: &Cluster, findings: &[Findin
         Some(seen) => {
             Span::styled(format!("{} leads in ballot {}", seen.sender, seen.last.status.ballot.get()), GOOD)
         }
+        None if !cluster.is_warm(now) => Span::raw(""),
         None => Span::styled("nobody leads", BAD),
     };
     let verdict = match problems {
+        _ if !cluster.is_warm(now) => Span::styled("listening", FAINT),
         0 => Span::styled("all is well", GOOD),
         1 => Span::styled("1 problem", BAD),
         _ => Span::styled(format!("{problems} problems"), BAD),

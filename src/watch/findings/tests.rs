@@ -10,6 +10,16 @@ fn contains(text: &str, parts: &[&str]) {
 }
 
 #[test]
+fn the_documentation_tells_each_code_where_it_belongs() {
+    let page = include_str!("../../../docs/watching.md");
+    let (problems, notes) = page.split_once("Notes are worth knowing").expect("both are there");
+    for (code, problem) in CODES {
+        let row = format!("\n| `{code}` |");
+        assert_eq!((problems.contains(&row), notes.contains(&row)), (problem, !problem), "{code}");
+    }
+}
+
+#[test]
 fn nothing_is_wrong_with_a_healthy_cluster() {
     let mut scene = Scene::healthy();
     assert_eq!(scene.findings(), []);
