@@ -149,7 +149,7 @@ impl Judge<'_> {
         }
         let blank = self.blank();
         let what = format!(
-            "no majority: {} of {all} acceptors may vote, {} must; {}",
+            "{} of {all} acceptors may vote, {} must; {}",
             voters.len(),
             all / 2 + 1,
             list(&missing.iter().map(|id| self.missing(*id)).collect::<Vec<_>>())
@@ -193,7 +193,7 @@ impl Judge<'_> {
         let leaders: Vec<&&Seen> = live.iter().filter(|seen| led(&seen.last)).collect();
         let conf = self.conf();
         if live.is_empty() {
-            let what = "no leader: no proposer is heard".into();
+            let what = "no proposer is heard".into();
             return self.problem("no-leader", what, format!("start one: `paxos proposer 1 {conf}`"));
         }
         if leaders.is_empty() {
@@ -204,7 +204,7 @@ impl Judge<'_> {
             } else {
                 "nobody can lead without a majority of the acceptors: start those first"
             };
-            return self.problem("no-leader", format!("no leader: {}", list(&how)), todo);
+            return self.problem("no-leader", format!("nobody leads; {}", list(&how)), todo);
         }
         let lasting = leaders.iter().filter(|seen| seen.before.as_ref().is_some_and(led)).count();
         if leaders.len() > 1 && lasting > 1 {
@@ -296,8 +296,7 @@ impl Judge<'_> {
             }
             let sides: Vec<String> =
                 sides.iter().map(|(digest, who)| format!("{} has {digest:016x}", list(who))).collect();
-            let what =
-                format!("learners differ: of what is decided below instance {until}, {}", list(&sides));
+            let what = format!("of what is decided below instance {until}, {}", list(&sides));
             let todo = "stop using what they printed, keep their logs and the acceptors' data, and look for a damaged or foreign data \
                         directory (`paxos log verify DIR`), or for another program in these groups";
             self.problem("learners-differ", what, todo);
@@ -311,7 +310,7 @@ impl Judge<'_> {
                 logs.iter().map(|(log, who)| format!("{} in log {log:08x}", list(who))).collect();
             let todo = "start those of the log that has no majority of the acceptors anew; an acceptor's data of another log must be \
                         moved away first";
-            self.problem("logs-differ", format!("not all belong to one log: {}", list(&sides)), todo);
+            self.problem("logs-differ", list(&sides), todo);
         }
     }
 
@@ -423,7 +422,7 @@ impl Judge<'_> {
                     format!("heartbeat {heartbeat}, suspect {suspect} in {}", list(who))
                 })
                 .collect();
-            let what = format!("configurations differ: {}", sides.join("; "));
+            let what = sides.join("; ");
             let todo = "write the same everywhere, and start anew those that have the other: with different times processes take each \
                         other for dead too soon";
             self.problem("settings-differ", what, todo);
@@ -432,7 +431,7 @@ impl Judge<'_> {
             let sides: Vec<String> =
                 versions.iter().map(|(version, who)| format!("{version} in {}", list(who))).collect();
             let todo = "fine while you upgrade; bring the rest up to date when you are done";
-            self.note("versions-differ", format!("versions differ: {}", sides.join("; ")), todo);
+            self.note("versions-differ", sides.join("; "), todo);
         }
     }
 
