@@ -109,7 +109,8 @@ checked() {
 
 packages=()
 for pair in iptables:iptables ip:iproute2 tshark:tshark shellcheck:shellcheck perl:perl mkfs.ext4:e2fsprogs \
-    tcpdump:tcpdump python3:python3 chromium:chromium systemd-analyze:systemd groff:groff-base; do
+    tcpdump:tcpdump python3:python3 chromium:chromium systemd-analyze:systemd groff:groff-base tmux:tmux \
+    prometheus:prometheus; do
     command -v "${pair%:*}" >/dev/null || packages+=("${pair#*:}")
 done
 if ((${#packages[@]} == 0)); then
@@ -186,6 +187,7 @@ scenario run_dissector.sh 1000
 scenario run_flow.sh 10
 scenario run_check.sh 20000
 scenario run_units.sh 1000
+scenario run_status.sh 1000
 for loss in 10 30 50; do
     checked run_loss.sh 2000 $loss
     checked run_per_receiver_loss.sh 2000 $loss

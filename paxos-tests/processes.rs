@@ -29,3 +29,5 @@ mod strangers;
 mod supervised;
 #[path = "processes/trace.rs"]
 mod trace;
+#[path = "processes/watching.rs"]
+mod watching;

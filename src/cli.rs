@@ -6,6 +6,7 @@ mod inspect;
 mod logger;
 mod manual;
 mod sim;
+mod watch;
 
 use crate::conf::{self, Conf, data_directory, size_text};
 use crate::engine::clock;
@@ -67,6 +68,14 @@ enum Command {
     Sim(sim::SimArgs),
     /// Measures how fast a cluster of real processes is on this machine, and checks what it prints.
     Bench(bench::BenchArgs),
+    /// Says how a cluster is: a table of its processes, what is wrong, and what to do.
+    ///
+    /// Exits with 0 when nothing is wrong, with 1 when something is, with 2 when it could not look.
+    Status(watch::StatusArgs),
+    /// Serves how a cluster is as Prometheus metrics, over HTTP, until it is told to end.
+    Exporter(watch::ExporterArgs),
+    /// Shows a cluster in a terminal, always as it is now; `q` quits.
+    Top(watch::TopArgs),
     /// Prints a configuration as understood, defaults included.
     Check {
         /// The configuration file.
@@ -209,6 +218,9 @@ fn run(command: Command, quiet: bool) -> Result<ExitCode, Failure> {
         Command::Log(command) => Ok(inspect::run(&command)?),
         Command::Man { dir } => Ok(manual::pages(&dir)?),
         Command::Completions { shell } => Ok(manual::completions(shell)?),
+        Command::Status(args) => Ok(watch::status(&args)),
+        Command::Top(args) => watch::top(&args),
+        Command::Exporter(args) => watch::exporter(&args),
         Command::Acceptor(args) => acceptor(&args),
         Command::Proposer(process) => {
             let conf = load(&process.conf)?;

@@ -16,6 +16,7 @@
 //! | `suspect` | duration, above `heartbeat`, up to 1h | `5s` |
 //! | `rate` | values per second, or `none` | `none` |
 //! | `buffer` | bytes, 64KiB to 1024MiB | `4MiB` |
+//! | `status` | duration, 10ms to 60m, or `off` | `1s` |
 //! | `data` | a directory, `%i` in it stands for the acceptor's id, or `none` | `none` |
 //!
 //! Durations are a number and `us`, `ms`, `s` or `m`. Sizes are a whole number of bytes, of `k` (1000), `M`
@@ -40,7 +41,7 @@ use std::time::Duration;
 
 pub use diagnostics::Diagnostics;
 use key::{Key, Written};
-pub use value::{duration_text, heartbeat, rate, reserve, size_text, suspect, trace_size};
+pub use value::{duration_text, heartbeat, rate, reserve, size_text, status, suspect, trace_size, wait};
 
 pub use crate::limits::ACCEPTORS_MAX;
 
@@ -60,6 +61,11 @@ pub const HEARTBEAT_DEFAULT: Duration = Duration::from_secs(2);
 const SUSPECT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3600);
 /// Silence after which a proposer is taken for dead when nothing else is said.
 pub const SUSPECT_DEFAULT: Duration = Duration::from_secs(5);
+
+/// A lower bound that costs a process little: 100 packets a second.
+const STATUS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3600);
+/// How often a process tells how it is when nothing else is said.
+pub const STATUS_DEFAULT: Duration = Duration::from_secs(1);
 
 const RATE: RangeInclusive<u32> = 1..=u32::MAX;
 
@@ -108,6 +114,8 @@ pub struct Conf {
     pub rate: Option<u32>,
     /// Bytes to ask for as `SO_RCVBUF` and `SO_SNDBUF`, 64 KiB to 1 GiB. The kernel may give less, silently.
     pub buffer: usize,
+    /// How often a process tells how it is, 10 ms to an hour, in whole microseconds; `None`: never.
+    pub status: Option<Duration>,
     /// Bytes of memory that an acceptor takes at its start for what it will accept, up to 64 GiB; 0: it takes what it
     /// needs when it needs it.
     pub reserve: usize,
@@ -200,6 +208,7 @@ impl Conf {
             Key::Suspect => value::duration_text(self.suspect),
             Key::Rate => self.rate.map_or("none".to_string(), |rate| rate.to_string()),
             Key::Buffer => value::size_text(self.buffer),
+            Key::Status => self.status.map_or("off".to_string(), value::duration_text),
             Key::Reserve => value::size_text(self.reserve),
             Key::Data => self.data.clone().unwrap_or("none".to_string()),
         }

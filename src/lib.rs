@@ -10,7 +10,7 @@
 //! [`protocol`] holds the roles: functions of (state, packet, now) to (state, outbox), without sockets,
 //! clocks, threads or files. [`engine`] is the only door to the world: sockets, timers, stdin and stdout;
 //! [`sim`] is another world for the same roles, in simulated time. The packets are those of the `wire` crate.
-//! [`mod@bench`] measures real processes.
+//! [`mod@bench`] measures real processes; [`watch`] tells how those of a cluster are.
 
 pub mod bench;
 pub mod cli;
@@ -21,4 +21,5 @@ pub mod limits;
 pub mod planted;
 pub mod protocol;
 pub mod sim;
+pub mod watch;
 pub mod wheel;

@@ -17,12 +17,13 @@ pub(super) enum Key {
     Suspect,
     Rate,
     Buffer,
+    Status,
     Reserve,
     Data,
 }
 
 impl Key {
-    pub(super) const ALL: [Key; 13] = [
+    pub(super) const ALL: [Key; 14] = [
         Key::Clients,
         Key::Proposers,
         Key::Acceptors,
@@ -34,6 +35,7 @@ impl Key {
         Key::Suspect,
         Key::Rate,
         Key::Buffer,
+        Key::Status,
         Key::Reserve,
         Key::Data,
     ];
@@ -61,6 +63,7 @@ impl Key {
             Key::Suspect => "suspect 5s",
             Key::Rate => "rate 100000",
             Key::Buffer => "buffer 4MiB",
+            Key::Status => "status 1s",
             Key::Reserve => "reserve 1024MiB",
             Key::Data => "data /var/lib/paxos/%i",
         }

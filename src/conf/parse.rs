@@ -8,7 +8,7 @@ use super::key::{Key, Written};
 use super::value::{self, duration_text, excerpt};
 use super::{
     ACCEPTOR_IDS_DEFAULT, ACCEPTORS_MAX, BUFFER_DEFAULT, Conf, HEARTBEAT, HEARTBEAT_DEFAULT, Interface,
-    MTU_DEFAULT, SUSPECT_DEFAULT, TTL_DEFAULT,
+    MTU_DEFAULT, STATUS_DEFAULT, SUSPECT_DEFAULT, TTL_DEFAULT,
 };
 
 /// See [`Conf::parse`].
@@ -67,6 +67,7 @@ struct Draft {
     suspect: Option<Duration>,
     rate: Option<Option<u32>>,
     buffer: Option<usize>,
+    status: Option<Option<Duration>>,
     reserve: Option<usize>,
     data: Option<Option<String>>,
 }
@@ -140,6 +141,7 @@ impl Parser {
             Key::Suspect => self.draft.suspect = self.single(key, words, value::suspect),
             Key::Rate => self.draft.rate = self.single(key, words, value::rate),
             Key::Buffer => self.draft.buffer = self.single(key, words, value::buffer),
+            Key::Status => self.draft.status = self.single(key, words, value::status),
             Key::Reserve => self.draft.reserve = self.single(key, words, value::reserve),
             Key::Data => self.draft.data = self.single(key, words, value::data),
         }
@@ -247,6 +249,7 @@ impl Parser {
                     suspect: draft.suspect.unwrap_or(SUSPECT_DEFAULT),
                     rate: draft.rate.flatten(),
                     buffer: draft.buffer.unwrap_or(BUFFER_DEFAULT),
+                    status: draft.status.unwrap_or(Some(STATUS_DEFAULT)),
                     reserve: draft.reserve.unwrap_or(0),
                     data: draft.data.flatten(),
                     written,

@@ -152,6 +152,7 @@ heartbeat  2s                    # default
 suspect    5s                    # default
 rate       none                  # default
 buffer     4MiB                  # default
+status     1s                    # default
 reserve    0                     # default
 data       none                  # default
 ";
@@ -162,7 +163,7 @@ data       none                  # default
 fn check_prints_what_was_written_without_comment() {
     let text = "suspect 90s\nrate 9\nheartbeat 1.5s\nclients 239.0.0.1 1\nproposers 239.255.100.100 2\n\
                 acceptors 239.0.0.1 3 5 4\nlearners 239.0.0.1 4\nttl 1\nmtu 1500\ninterface 10.0.0.1\n\
-                buffer 65537\nreserve 2048MiB\ndata votes/%i";
+                buffer 65537\nstatus off\nreserve 2048MiB\ndata votes/%i";
     let expected = "\
 clients    239.0.0.1       1
 proposers  239.255.100.100 2
@@ -175,6 +176,7 @@ heartbeat  1500ms
 suspect    90s
 rate       9
 buffer     65537
+status     off
 reserve    2048MiB
 data       votes/%i
 ";
@@ -300,7 +302,7 @@ fn an_unknown_key_gets_the_list_of_keys() {
     refused(
         "colour blue",
         "1: `colour` is not a key; the keys are clients, proposers, acceptors, learners, interface, ttl, \
-         mtu, heartbeat, suspect, rate, buffer, reserve, data",
+         mtu, heartbeat, suspect, rate, buffer, status, reserve, data",
     );
 }
 
@@ -435,6 +437,10 @@ fn sizes_that_are_none_or_out_of_bounds_are_refused() {
     for text in ["0", "65535", "65k", "1025MiB", "9999999999999999M"] {
         refused(&format!("buffer {text}"), &format!("8: {text} is out of range; {todo}"));
     }
+    let todo = "write a duration from 10ms to 60m, or `off`, as in `status 1s`";
+    refused("status 9ms", &format!("8: 9ms is out of range; {todo}"));
+    let todo = "write a number and us, ms, s or m, or `off`, as in `status 1s`";
+    refused("status never", &format!("8: never is not a duration; {todo}"));
     let todo = "write a size from 0 to 65536MiB, in bytes or with k, M, KiB or MiB behind it, as in `reserve 1024MiB`";
     refused("reserve 65537MiB", &format!("9: 65537MiB is out of range; {todo}"));
     refused("reserve all", &format!("9: all is not a size; {todo}"));
@@ -492,7 +498,7 @@ paxos.conf:1:18: 0 is not a port; write a number from 1 to 65535, as in `clients
 paxos.conf:1:20: x is one word too many; write an address and a port only, as in `clients 239.0.0.1 5000`
 paxos.conf:2:5: 0 is not a ttl; write a number of hops from 1 to 255, as in `ttl 1`
 paxos.conf:3:1: `é` is not a key; the keys are clients, proposers, acceptors, learners, interface, ttl, mtu, \
-heartbeat, suspect, rate, buffer, reserve, data
+heartbeat, suspect, rate, buffer, status, reserve, data
 paxos.conf:5:11: suspect, 5s by default, is not longer than heartbeat, 6s; \
 write for example `suspect 15s`, or `heartbeat 2s`
 paxos.conf:6:10: 239.0.0.1 6000 is the group of `proposers` already, in line 4; \
@@ -690,6 +696,7 @@ impl Random {
             format!("mtu {}\n", 1280 + self.below(7937)),
             format!("rate {}\n", 1 + self.below(u64::from(u32::MAX))),
             format!("buffer {}\n", 65_536 + self.below((1 << 30) - 65_535)),
+            format!("status {}\n", ["off", "10ms", "2s", "60m"][self.below(4) as usize]),
             format!("reserve {}\n", self.below((64 << 30) + 1)),
             format!("data {}\n", ["none", "/d%i/%i", "d"][self.below(3) as usize]),
             format!("interface {interface}\n"),

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{BUFFER, HEARTBEAT, Interface, MTU, RATE, RESERVE, SUSPECT, TRACE_SIZE, TTL};
+use super::{BUFFER, HEARTBEAT, Interface, MTU, RATE, RESERVE, STATUS, SUSPECT, TRACE_SIZE, TTL};
 
 /// Characters of a word that a message repeats.
 const EXCERPT_MAX: usize = 40;
@@ -117,6 +117,25 @@ pub fn rate(word: &str) -> Result<Option<u32>, String> {
     }
     let todo = "write values per second from 1 to 4294967295, or `none`";
     whole(word, RATE).map(Some).ok_or_else(|| format!("{} is not a rate; {todo}", excerpt(word)))
+}
+
+/// The value of `status`.
+///
+/// # Errors
+/// What is wrong with the word; what to write.
+pub fn status(word: &str) -> Result<Option<Duration>, String> {
+    if word == "off" {
+        return Ok(None);
+    }
+    duration(word, STATUS).map(Some).map_err(|what| format!("{what}, or `off`"))
+}
+
+/// How long a tool listens.
+///
+/// # Errors
+/// What is wrong with the word; what to write.
+pub fn wait(word: &str) -> Result<Duration, String> {
+    duration(word, STATUS)
 }
 
 /// The value of `buffer`, in bytes.

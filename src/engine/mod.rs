@@ -14,6 +14,7 @@ pub(crate) mod scratch;
 pub mod sockets;
 pub mod spare;
 pub mod stats;
+pub mod status;
 pub mod storage;
 pub mod supervisor;
 pub mod trace;

@@ -10,6 +10,7 @@ use super::clock::{self, Clock};
 use super::files::Files;
 use super::sockets::{self, Via};
 use super::stats::Stats;
+use super::status::Reporter;
 use super::supervisor::{Standing, Supervisor};
 use super::trace::{self, Trace};
 use crate::conf::{Conf, Interface};
@@ -151,6 +152,7 @@ pub struct Reactor {
     /// The same of a packet of another version of the wire.
     last_version: Option<(u8, SocketAddrV4)>,
     print_packets: bool,
+    reporter: Reporter,
     /// The addresses of `sockets`: where what comes in was sent to.
     addresses: Vec<SocketAddrV4>,
     trace: Option<Trace>,
@@ -247,6 +249,7 @@ impl Reactor {
         // SAFETY: as above.
         unsafe { poller.add_with_mode(&signals, Event::readable(SIGNALS), PollMode::Level) }
             .map_err(|error| system("catch signals", error))?;
+        let reporter = Reporter::new(conf, journal.is_some())?;
         let clock = Clock::start();
         log::log!(
             target: "paxos",
@@ -287,6 +290,7 @@ impl Reactor {
             last_refusal: None,
             last_version: None,
             print_packets: log::log_enabled!(log::Level::Debug),
+            reporter,
             addresses,
             trace: None,
             supervisor,
@@ -358,7 +362,7 @@ impl Reactor {
             let look = self.attention.iter().filter_map(Attention::look).min();
             let traced = self.trace.as_mut().and_then(Trace::turn).map(|after| now + after);
             let alive = self.supervisor.as_ref().map(Supervisor::next);
-            let until = [timer, wake, look, traced, alive].into_iter().flatten().min();
+            let until = [timer, wake, look, traced, alive, self.reporter.due()].into_iter().flatten().min();
             let timeout = until.map(|until| Duration::from_nanos(until.saturating_sub(now)));
             events.clear();
             self.poller.wait(&mut events, timeout)?;
@@ -388,6 +392,7 @@ impl Reactor {
             }
             let step = driver.turn(now, role);
             role.turn(now, &mut self.outbox);
+            self.report(now, role);
             let again = self.outbox.take_again();
             if !self.flush(now, role)? {
                 return Ok(End::OutputClosed);
@@ -405,6 +410,18 @@ impl Reactor {
             self.mention_refusals(now);
             self.tell_supervisor(now, role);
         }
+    }
+
+    /// Tells whoever watches how this process is, once a period.
+    fn report<R: Process>(&mut self, now: Nanos, role: &R) {
+        if !self.reporter.is_due(now) || self.outbox.room() == 0 {
+            return;
+        }
+        let mut status = self.reporter.report(now, &self.stats());
+        let space = self.sockets.iter().map(sockets::receive_space).min().unwrap_or(0);
+        status.space = u32::try_from(space).unwrap_or(u32::MAX).into();
+        role.status(now, &mut status);
+        self.outbox.send(To::Group(Role::Proposer), &status, &[]);
     }
 
     /// Settles which groups' sockets wake this process, each of which brought so many packets.
@@ -539,11 +556,15 @@ impl Reactor {
     fn persist_and_send(&mut self, held: &[u8]) -> Result<(), Failure> {
         let (groups, sender, stats, journal) =
             (&self.groups, &mut self.sender, &mut self.stats, &mut self.journal);
+        let (clock, reporter) = (self.clock, &mut self.reporter);
         let own = self.sockets.last().expect("a role has a socket of its own");
         let (trace, address) = (&mut self.trace, self.addresses[self.addresses.len() - 1]);
         let persist = |frame: &mut Frame| {
             let journal = journal.as_mut().expect("a durable outbox comes with a journal");
-            journal.commit(frame).map_err(|error| {
+            let begun = clock.now();
+            let committed = journal.commit(frame);
+            reporter.synced(clock.now() - begun);
+            committed.map_err(|error| {
                 let directory = journal.medium().directory().to_path_buf();
                 Failure::Data { directory, error }
             })
@@ -582,6 +603,7 @@ impl Reactor {
             Some(file) => write_all(file, output.whole()),
             None => Ok(()),
         };
+        self.reporter.printed(output.whole().len());
         output.printed();
         match result {
             Ok(()) => Ok(true),
@@ -704,7 +726,10 @@ pub fn cluster(conf: &Conf) -> u32 {
 }
 
 /// The interface that the configuration names.
-fn via(conf: &Conf) -> Result<Via, String> {
+///
+/// # Errors
+/// A sentence when it cannot carry multicast, or is not there.
+pub fn via(conf: &Conf) -> Result<Via, String> {
     let which = match &conf.interface {
         Interface::Loopback => sockets::Which::Loopback,
         Interface::Named(name) => sockets::Which::Named(name.clone()),

@@ -25,9 +25,10 @@ use crate::limits::{AHEAD_MAX, FETCH_BURST, FETCH_BURST_DURABLE, FETCH_JOBS, MS,
 use crate::planted::{Bug, planted};
 use core::net::SocketAddrV4;
 use wire::report::Room;
+use wire::status::state;
 use wire::{
-    Ballot, Batch, Body, Fetch, Helped, Join, Nack, Packet, Phase1b, Phase2a, Phase2b, RANGES_MAX, Range,
-    RangeRecord, Role, Value, batch_packet, flags, sequence_field,
+    Ballot, Batch, Body, Fetch, Helped, Join, Nack, Packet, Phase1b, Phase2a, Phase2b, ProcessStatus,
+    RANGES_MAX, Range, RangeRecord, Role, Value, batch_packet, flags, sequence_field,
 };
 use zerocopy::IntoBytes;
 
@@ -826,6 +827,19 @@ impl Process for Acceptor {
 
     fn journal_room(&mut self, bytes: u64) {
         self.room = bytes;
+    }
+
+    fn status(&self, _now: Nanos, status: &mut ProcessStatus) {
+        status.ballot = self.promised.into();
+        status.decided_until = self.complete.into();
+        status.known_until = self.known.max(self.complete).into();
+        let holds = [
+            (self.is_member(), state::MEMBER),
+            (self.blind_until() > 0, state::BLIND),
+            (self.full, state::FULL),
+        ];
+        let bits = holds.iter().filter(|(holds, _)| *holds).fold(0, |bits, (_, bit)| bits | bit);
+        status.state = (status.state.get() | bits).into();
     }
 
     fn receive_space(&mut self, space: u32, drops: u32) {

@@ -11,7 +11,8 @@ use super::{Nanos, Process, Setup};
 use crate::limits::{CLIENT_BYTES, CLIENT_WINDOW, MS, NAGLE_INSTANCES};
 use core::net::SocketAddrV4;
 use wire::{
-    Ack, AckRecord, BEYOND_BITS, Ballot, Body, HEADER_LEN, Packet, Role, Status, Submit, entry_room, flags,
+    Ack, AckRecord, BEYOND_BITS, Ballot, Body, HEADER_LEN, Packet, ProcessStatus, Role, Status, Submit,
+    entry_room, flags,
 };
 use zerocopy::FromZeros;
 
@@ -409,6 +410,16 @@ impl Process for Client {
             self.timer_set = true;
             out.arm(RETRANSMIT, now + self.rto.timeout());
         }
+    }
+
+    fn status(&self, _now: Nanos, status: &mut ProcessStatus) {
+        status.ballot = self.leader.unwrap_or(Ballot::ZERO).into();
+        status.decided_until = self.decided_until.into();
+        status.known_until = (self.sealed_until + u64::from(self.open())).into();
+        let in_flight = self.sent_until - self.decided_until;
+        status.in_flight = u32::try_from(in_flight).expect("no more than the window has").into();
+        status.credit = self.ack.credit;
+        status.values = self.progress.decided.into();
     }
 
     fn receive_space(&mut self, _space: u32, _drops: u32) {}

@@ -55,6 +55,11 @@ impl Reader {
         self.unreported += cost(length);
     }
 
+    /// Of the leader that is heard; [`Ballot::ZERO`] when none is.
+    pub fn ballot(&self) -> Ballot {
+        self.leader.map_or(Ballot::ZERO, |(ballot, _)| ballot)
+    }
+
     /// A report was asked for.
     pub fn asked(&mut self) {
         self.due = true;
@@ -94,6 +99,18 @@ struct Receiver {
     stuck_since: Option<Nanos>,
     /// Left to catch up.
     left: bool,
+}
+
+impl Receiver {
+    /// What may be sent before this one must read, as a cost. `before`: the cost of what was sent before each of the last
+    /// instances; `sent`, `sent_until`: of all that was sent, and one past the last of it.
+    fn credit(&self, before: &[u64], (sent, sent_until): (u64, u64)) -> u64 {
+        let at = self.read_until as usize & (before.len() - 1);
+        let read = if self.read_until == sent_until { sent } else { before[at] };
+        let allowed = (share(self.space) * self.share / 16).max(cost(wire::PACKET_MAX));
+        let forgotten = sent_until - self.read_until >= before.len() as u64;
+        if forgotten { 0 } else { allowed.saturating_sub(sent - read) }
+    }
 }
 
 /// The leader's side.
@@ -205,11 +222,7 @@ impl Flow {
             if receiver.left {
                 continue;
             }
-            let at = receiver.read_until as usize & (self.before.len() - 1);
-            let read = if receiver.read_until == sent_until { sent } else { self.before[at] };
-            let allowed = (share(receiver.space) * receiver.share / 16).max(cost(wire::PACKET_MAX));
-            let forgotten = sent_until - receiver.read_until >= self.before.len() as u64;
-            let credit = if forgotten { 0 } else { allowed.saturating_sub(sent - read) };
+            let credit = receiver.credit(&self.before, (sent, sent_until));
             if credit < cost(wire::PACKET_MAX) && now >= *receiver.stuck_since.get_or_insert(now) + PATIENCE {
                 receiver.left = true;
                 out.notice(Notice::Slow { role: receiver.role, id: receiver.id });
@@ -218,6 +231,14 @@ impl Flow {
             least = least.min(credit);
         }
         least
+    }
+
+    /// What [`Flow::credit`] would be, but that nobody is left to catch up because somebody looked.
+    pub fn open(&self) -> u64 {
+        let sent = (self.sent, self.sent_until);
+        let receivers = self.receivers.iter().filter(|receiver| !receiver.left);
+        let least = receivers.map(|receiver| receiver.credit(&self.before, sent)).min();
+        least.unwrap_or(share(self.own_space).saturating_sub(self.sent))
     }
 
     /// How often the leader looks again when nobody says anything.

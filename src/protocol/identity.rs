@@ -52,6 +52,9 @@ impl Identity {
             }
             return false;
         }
+        if let Body::ProcessStatus(_) = packet.body {
+            return false; // for whoever watches; nothing may depend on it
+        }
         if usize::from(packet.header.length.get()) > self.longest {
             return false; // no window has room for it
         }

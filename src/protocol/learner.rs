@@ -2,6 +2,7 @@
 
 use super::catch_up::{CatchUp, Step};
 use super::deliver::{Deliver, Format};
+use super::digest::Digest;
 use super::flow::Reader;
 use super::identity::Identity;
 use super::lineage::{Belongs, Lineage};
@@ -12,7 +13,7 @@ use super::window::Window;
 use super::{Nanos, Process, Setup};
 use crate::limits::{LEARNER_WINDOW, PATIENT};
 use core::net::SocketAddrV4;
-use wire::{Body, Packet, RANGES_MAX, RangeRecord, Role, batch_room, flags};
+use wire::{Body, Packet, ProcessStatus, RANGES_MAX, RangeRecord, Role, batch_room, flags};
 use zerocopy::IntoBytes;
 
 const HEARTBEAT: usize = 0;
@@ -24,6 +25,7 @@ pub struct Learner {
     acceptors: Acceptors,
     window: Window,
     deliver: Deliver,
+    digest: Digest,
     catch_up: CatchUp,
     reader: Reader,
     lineage: Lineage,
@@ -43,6 +45,7 @@ impl Learner {
             identity: Identity::new(&setup),
             window: Window::new(&acceptors, LEARNER_WINDOW, LEARNER_WINDOW as u64, (0, room)),
             deliver: Deliver::new(format, from),
+            digest: Digest::default(),
             catch_up: CatchUp::new(setup.seed),
             reader: Reader::default(),
             lineage: Lineage::new(&acceptors),
@@ -168,6 +171,7 @@ impl Process for Learner {
         {
             let (_, batch) = self.window.get(instance).expect("what was decided is held");
             self.deliver.instance(instance, batch, out.output());
+            self.digest.instance(batch);
         }
         if let Some(instance) = self.window.conflict() {
             out.stop(Stop::Conflict { instance });
@@ -199,6 +203,12 @@ impl Process for Learner {
     /// A payload is decided when votes come.
     fn patience(&self, group: Role) -> Nanos {
         if group == Role::Acceptor { PATIENT } else { 0 }
+    }
+
+    fn status(&self, _now: Nanos, status: &mut ProcessStatus) {
+        status.ballot = self.reader.ballot().into();
+        status.known_until = self.window.known().into();
+        self.digest.tell(status);
     }
 
     fn receive_space(&mut self, space: u32, drops: u32) {

@@ -74,7 +74,7 @@ pub fn bound(kind: Kind) -> bool {
         Kind::Phase1b | Kind::Phase2a | Kind::Phase2b | Kind::Nack | Kind::Watermark => true,
         Kind::Fetch | Kind::Value | Kind::Report | Kind::Helped | Kind::Found | Kind::Over => true,
         Kind::Hello | Kind::Submit | Kind::Ack | Kind::Phase1a | Kind::Heartbeat | Kind::CatchUp => false,
-        Kind::Join => false,
+        Kind::Join | Kind::ProcessStatus => false,
     }
 }
 

@@ -10,6 +10,7 @@ pub mod acceptor;
 pub mod catch_up;
 pub mod client;
 pub mod deliver;
+pub mod digest;
 pub mod election;
 pub mod flow;
 pub mod identity;
@@ -33,7 +34,7 @@ pub mod window;
 pub use outbox::{Membership, Notice, Outbox, Stop, To};
 
 use core::net::SocketAddrV4;
-use wire::{Layout, Packet, Role, Sender};
+use wire::{Layout, Packet, ProcessStatus, Role, Sender};
 
 /// Monotonic time, nanoseconds since some moment of this process.
 pub type Nanos = u64;
@@ -67,6 +68,8 @@ pub trait Process {
     /// How long a frame with accepted records may be in this turn, bytes: see [`crate::journal::Frame::fits`].
     /// Told before the turn's packets, and only to a process that keeps a log.
     fn journal_room(&mut self, _bytes: u64) {}
+    /// Fills in what the role knows of itself in the packet that tells how this process is.
+    fn status(&self, _now: Nanos, _status: &mut ProcessStatus) {}
 }
 
 /// What every role is told at its start.

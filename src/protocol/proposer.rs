@@ -11,6 +11,7 @@ mod repair;
 mod standing;
 
 use super::catch_up::{CatchUp, Step};
+use super::digest::Digest;
 use super::election::Election;
 use super::flow::{Flow, Reader, cost};
 use super::identity::Identity;
@@ -31,9 +32,10 @@ use crate::limits::{
 };
 use crate::planted::{Bug, planted};
 use core::net::SocketAddrV4;
+use wire::status::state;
 use wire::{
-    Ack, Ballot, Body, EntryHeader, Fetch, Heartbeat, Hello, Over, Packet, Phase1a, Phase2a, RANGES_MAX,
-    Range, RangeRecord, Role, Value, Watermark, batch_packet, batch_room, entry_room, flags,
+    Ack, Ballot, Body, EntryHeader, Fetch, Heartbeat, Hello, Over, Packet, Phase1a, Phase2a, ProcessStatus,
+    RANGES_MAX, Range, RangeRecord, Role, Value, Watermark, batch_packet, batch_room, entry_room, flags,
 };
 use zerocopy::IntoBytes;
 
@@ -135,6 +137,7 @@ pub struct Proposer {
     sessions: Sessions,
     /// Instances below were applied to `sessions`, once each.
     applied: u64,
+    digest: Digest,
     election: Election,
     phase1: Phase1,
     flow: Flow,
@@ -216,6 +219,7 @@ impl Proposer {
             window: Window::new(&acceptors, PROPOSER_WINDOW, PROPOSER_AHEAD, (batch_packet(0), room)),
             sessions: Sessions::default(),
             applied: 0,
+            digest: Digest::default(),
             election: Election::new(setup.me.id, setup.suspect),
             phase1: Phase1::new(&acceptors),
             flow: Flow::new(FLOW_INSTANCES, setup.suspect),
@@ -318,6 +322,7 @@ impl Proposer {
             }
             self.applied += 1;
             let (_, batch) = self.window.get(instance).expect("what was decided is held");
+            self.digest.instance(batch);
             for entry in batch.entries() {
                 let verdict = self.sessions.apply(&entry);
                 if verdict == Verdict::Breaks {
@@ -605,6 +610,28 @@ impl Process for Proposer {
 
     fn held(&self) -> &[u8] {
         self.window.memory()
+    }
+
+    fn status(&self, now: Nanos, status: &mut ProcessStatus) {
+        let leads = self.stage == Stage::Leading;
+        let own = if self.stage == Stage::Following { self.highest } else { self.ballot };
+        status.ballot = own.into();
+        status.heard = self.heard(now).into();
+        let holds = [
+            (self.leads(), state::LEADING),
+            (self.stage == Stage::Preparing || leads && !self.announced, state::PREPARING),
+            (self.ready(), state::READY),
+            (self.unfit, state::UNFIT),
+        ];
+        let bits = holds.iter().filter(|(holds, _)| *holds).fold(0, |bits, (_, bit)| bits | bit);
+        status.state = (status.state.get() | bits).into();
+        self.digest.tell(status);
+        status.known_until = self.window.known().max(self.applied).into();
+        if leads {
+            let in_flight = self.sent_until.saturating_sub(self.window.frontier());
+            status.in_flight = u32::try_from(in_flight).unwrap_or(u32::MAX).into();
+            status.credit = u32::try_from(self.flow.open()).unwrap_or(u32::MAX).into();
+        }
     }
 
     fn receive_space(&mut self, space: u32, drops: u32) {

@@ -300,7 +300,7 @@ impl Checker {
             Body::Report(body) => self.claims(place, packet, body.delivered_until.get()),
             Body::Ack(_, records) => self.acks(place, packet, records),
             Body::Hello(_) | Body::Submit(..) | Body::Phase1a(_) | Body::Fetch(..) => {}
-            Body::Join(_) | Body::Over(_) => {}
+            Body::Join(_) | Body::Over(_) | Body::ProcessStatus(_) => {}
         }
         self.raise(Some((&place, packet)));
     }

@@ -8,7 +8,7 @@ use zerocopy::byteorder::big_endian::{U16, U32, U64};
 /// What every packet begins with.
 pub const MAGIC: [u8; 2] = *b"PX";
 /// Of this packet format. A process counts and names packets of another version; it never guesses at them.
-pub const VERSION: u8 = 4;
+pub const VERSION: u8 = 5;
 /// Bytes of a [`Header`].
 pub const HEADER_LEN: usize = 40;
 

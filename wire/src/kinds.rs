@@ -9,6 +9,7 @@ pub mod phase1;
 pub mod phase2;
 pub mod rejoin;
 pub mod report;
+pub mod status;
 pub mod submit;
 pub mod value;
 pub mod watermark;
@@ -40,10 +41,11 @@ pub enum Kind {
     Helped = 16,
     Found = 17,
     Over = 18,
+    ProcessStatus = 19,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 18] = [
+    pub const ALL: [Kind; 19] = [
         Kind::Hello,
         Kind::Submit,
         Kind::Ack,
@@ -62,6 +64,7 @@ impl Kind {
         Kind::Helped,
         Kind::Found,
         Kind::Over,
+        Kind::ProcessStatus,
     ];
 
     pub fn from_wire(number: u8) -> Option<Kind> {
@@ -89,13 +92,14 @@ impl Kind {
             Kind::Helped => "helped",
             Kind::Found => "found",
             Kind::Over => "over",
+            Kind::ProcessStatus => "status",
         }
     }
 
     /// Whether a process of this role has any business sending this kind.
     pub const fn sent_by(self, role: Role) -> bool {
         match self {
-            Kind::Hello => true,
+            Kind::Hello | Kind::ProcessStatus => true,
             Kind::Submit => matches!(role, Role::Client),
             Kind::Ack | Kind::Phase1a | Kind::Phase2a => matches!(role, Role::Proposer),
             Kind::Heartbeat | Kind::Watermark | Kind::Over => matches!(role, Role::Proposer),
@@ -218,6 +222,6 @@ mod tests {
             assert_eq!(Kind::from_wire(kind as u8), Some(kind));
         }
         assert_eq!(Kind::from_wire(0), None);
-        assert_eq!(Kind::from_wire(19), None);
+        assert_eq!(Kind::from_wire(20), None);
     }
 }

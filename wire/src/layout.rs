@@ -180,6 +180,7 @@ impl Parts {
             Kind::Helped => Parts::of::<crate::Helped>(),
             Kind::Found => Parts::of::<crate::Found>(),
             Kind::Over => Parts::of::<crate::Over>(),
+            Kind::ProcessStatus => Parts::of::<crate::ProcessStatus>(),
         }
     }
 }

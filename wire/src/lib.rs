@@ -55,10 +55,11 @@ pub use kinds::phase1::{Life, Phase1a, Phase1b, RUNS_MAX, Run};
 pub use kinds::phase2::{Phase2a, Phase2b};
 pub use kinds::rejoin::{Found, Helped, Join, Member, Over};
 pub use kinds::report::{Report, Room};
+pub use kinds::status::ProcessStatus;
 pub use kinds::submit::Submit;
 pub use kinds::value::Value;
 pub use kinds::watermark::Watermark;
-pub use kinds::{FixedBody, Kind, flags, report};
+pub use kinds::{FixedBody, Kind, flags, report, status};
 pub use outline::{Front, Outline};
 pub use packet::{
     Body, Layout, PACKET_MAX, PACKET_MIN, Packet, Stamp, batch_packet, batch_room, entry_room, seal,

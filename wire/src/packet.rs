@@ -10,6 +10,7 @@ use crate::kinds::phase1::{Phase1a, Phase1b, RUNS_MAX, Run};
 use crate::kinds::phase2::{Phase2a, Phase2b};
 use crate::kinds::rejoin::{Found, Helped, Join, Member, Over};
 use crate::kinds::report::Report;
+use crate::kinds::status::ProcessStatus;
 use crate::kinds::submit::Submit;
 use crate::kinds::value::Value;
 use crate::kinds::watermark::Watermark;
@@ -85,6 +86,7 @@ pub enum Body<'a> {
     Helped(&'a Helped, &'a [U64]),
     Found(&'a Found, &'a [Member]),
     Over(&'a Over),
+    ProcessStatus(&'a ProcessStatus),
 }
 
 /// A packet that passed every check.
@@ -164,6 +166,7 @@ impl<'a> Body<'a> {
             Kind::Helped => Helped::parse(bytes).map(|(body, lives)| Body::Helped(body, lives))?,
             Kind::Found => Found::parse(bytes).map(|(body, members)| Body::Found(body, members))?,
             Kind::Over => Body::Over(Over::parse(bytes)?),
+            Kind::ProcessStatus => Body::ProcessStatus(ProcessStatus::parse(bytes)?),
         })
     }
 }
@@ -191,6 +194,7 @@ impl fmt::Display for Packet<'_> {
             Body::Helped(body, lives) => body.print(f, lives),
             Body::Found(body, members) => body.print(f, self.header.log.get(), members),
             Body::Over(body) => write!(f, "{body}"),
+            Body::ProcessStatus(body) => write!(f, "{body}"),
         }?;
         if self.header.flags == 0 {
             return Ok(());

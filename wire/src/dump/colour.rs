@@ -23,7 +23,9 @@ pub const fn of(kind: Kind) -> Style {
         // Making up for losses.
         Kind::CatchUp | Kind::Fetch | Kind::Value => AnsiColor::Yellow,
         // Who lives and how far they are.
-        Kind::Hello | Kind::Heartbeat | Kind::Watermark | Kind::Report => AnsiColor::Blue,
+        Kind::Hello | Kind::Heartbeat | Kind::ProcessStatus | Kind::Watermark | Kind::Report => {
+            AnsiColor::Blue
+        }
         // Lives of acceptors.
         Kind::Join | Kind::Helped | Kind::Found => AnsiColor::BrightMagenta,
     };

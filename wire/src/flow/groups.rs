@@ -71,6 +71,7 @@ fn group_of(packet: &Packet) -> Option<Role> {
         Kind::Hello if packet.has(flags::ASK) => None,
         Kind::Hello => Some(packet.sender.role),
         Kind::Submit | Kind::Heartbeat | Kind::Phase1b | Kind::CatchUp => Some(Role::Proposer),
+        Kind::ProcessStatus => Some(Role::Proposer),
         Kind::Ack => Some(Role::Client),
         Kind::Phase1a | Kind::Phase2a | Kind::Watermark => Some(Role::Acceptor),
         Kind::Join | Kind::Helped | Kind::Found => Some(Role::Acceptor),

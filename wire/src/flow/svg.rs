@@ -16,7 +16,10 @@ const HUES: [(&str, &[Kind]); 9] = [
     ("1a, 1b", &[Kind::Phase1a, Kind::Phase1b]),
     ("nack, over", &[Kind::Nack, Kind::Over]),
     ("catch-up, fetch, value", &[Kind::CatchUp, Kind::Fetch, Kind::Value]),
-    ("hello, heartbeat, watermark, report", &[Kind::Hello, Kind::Heartbeat, Kind::Watermark, Kind::Report]),
+    (
+        "hello, heartbeat, status, watermark, report",
+        &[Kind::Hello, Kind::Heartbeat, Kind::ProcessStatus, Kind::Watermark, Kind::Report],
+    ),
     ("join, helped, found", &[Kind::Join, Kind::Helped, Kind::Found]),
 ];
 

@@ -91,7 +91,48 @@ pub(crate) fn examples() -> Vec<Vec<u8>> {
         sealed(acceptor, 0, &helped(ballot), &[lives.as_bytes()]),
         sealed(acceptor, 0, &Found { life: 0xB2.into() }, &[members.as_bytes()]),
         sealed(proposer, 0, &Over::new(2, 0xB2), &[]),
+        sealed(learner, 0, &process_status(ballot), &[]),
     ]
+}
+
+fn process_status(ballot: Ballot) -> ProcessStatus {
+    use crate::status::state;
+    ProcessStatus {
+        ballot: ballot.into(),
+        up_ms: 61_500.into(),
+        period_ms: 1000.into(),
+        heartbeat_us: 2_000_000.into(),
+        suspect_us: 5_000_000.into(),
+        version_major: 0.into(),
+        version_minor: 1.into(),
+        version_patch: 2.into(),
+        heard: 0b101.into(),
+        state: (state::MEMBER | state::DURABLE | state::GSO).into(),
+        decided_until: 0x12_3456.into(),
+        known_until: 0x12_3460.into(),
+        in_flight: 10.into(),
+        credit: 70_000.into(),
+        digest: 0xD0.into(),
+        digest_8: 0xD8.into(),
+        digest_14: 0xD14.into(),
+        digest_20: 0xD20.into(),
+        values: 500.into(),
+        output_bytes: 9_000.into(),
+        received: 11.into(),
+        sent: 12.into(),
+        unsent: 13.into(),
+        refused: 14.into(),
+        repeats: 15.into(),
+        space: 425_984.into(),
+        drops: 3.into(),
+        dropped_s: 7.into(),
+        sync_p50_us: 136.into(),
+        sync_p99_us: 900.into(),
+        sync_max_us: 2_500.into(),
+        syncs: 40.into(),
+        sync_total_us: 8_000.into(),
+        memory: 50_000_000.into(),
+    }
 }
 
 fn heard(ballot: Ballot) -> Ack {
@@ -254,7 +295,7 @@ fn each_refusal_names_its_reason() {
     assert_eq!(reason(&|p| p.truncate(12)), "too short: 12 of 40 bytes");
     assert_eq!(reason(&|p| p.resize(PACKET_MAX + 1, 0)), "too long: 9189 bytes");
     assert_eq!(reason(&|p| p[0] = b'Q'), "not ours: wrong magic");
-    assert_eq!(reason(&|p| p[2] = 9), "version 9, not 4");
+    assert_eq!(reason(&|p| p[2] = 9), "version 9, not 5");
     assert_eq!(reason(&|p| p.push(0)), "says 48 bytes, has 49");
     assert_eq!(reason(&|p| p[3] = 99), "unknown kind 99");
     assert_eq!(reason(&|p| p[6] = 0), "unknown role 0");

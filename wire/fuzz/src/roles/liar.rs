@@ -8,8 +8,8 @@ use wire::report::Room;
 use wire::{
     Ack, AckRecord, BEYOND_BITS, Ballot, Body, CatchUp, EntryHeader, Fetch, FixedBody, Found, HEADER_LEN,
     Heartbeat, Hello, Helped, Join, Kind, Layout, Member, Nack, Over, PACKET_MAX, Packet, Phase1a, Phase1b,
-    Phase2a, Phase2b, RUNS_MAX, Range, RangeRecord, Report, Role, Run, Sender, Stamp, Submit, Value,
-    Watermark, flags,
+    Phase2a, Phase2b, ProcessStatus, RUNS_MAX, Range, RangeRecord, Report, Role, Run, Sender, Stamp, Submit,
+    Value, Watermark, flags,
 };
 use zerocopy::byteorder::big_endian::U64;
 use zerocopy::{FromZeros, IntoBytes};
@@ -338,6 +338,15 @@ impl Liar {
             }
             Kind::Over => {
                 let body = Over::new(input.one_of(&IDS), self.life(input));
+                self.seal(sender, 0, &body, &[], input)
+            }
+            Kind::ProcessStatus => {
+                let mut body = ProcessStatus::new_zeroed();
+                let decided_until = self.instance(input);
+                body.ballot = self.ballot(input).into();
+                body.period_ms = 1000.into();
+                body.state = u32::from(input.byte()).into();
+                (body.decided_until, body.known_until) = (decided_until.into(), decided_until.into());
                 self.seal(sender, 0, &body, &[], input)
             }
             Kind::Found => {

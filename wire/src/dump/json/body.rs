@@ -1,8 +1,9 @@
 //! The fields of each kind, under the names of the structs; tails as arrays.
 
 use super::object::{self, Object};
-use crate::{AckRecord, BEYOND_BITS, Batch, Body, Packet, Range, RangeRecord, Room, Status};
-use zerocopy::byteorder::big_endian::U64;
+use crate::status::state;
+use crate::{AckRecord, BEYOND_BITS, Batch, Body, Packet, ProcessStatus, Range, RangeRecord, Room, Status};
+use zerocopy::byteorder::big_endian::{U16, U64};
 
 pub fn tell(object: &mut Object, packet: &Packet) {
     match packet.body {
@@ -13,8 +14,7 @@ pub fn tell(object: &mut Object, packet: &Packet) {
         }
         Body::Ack(body, acks) => {
             object.ballot("ballot", body.ballot.get());
-            let heard = (0..16).filter(|bit| body.heard.get() & 1 << bit != 0);
-            object.array("heard", heard, |to, place: u32| to.push_str(&place.to_string()));
+            heard(object, body.heard.get());
             object.objects("acks", acks, ack);
         }
         Body::Phase1a(body) => {
@@ -107,7 +107,51 @@ pub fn tell(object: &mut Object, packet: &Packet) {
             object.number("acceptor", body.acceptor.get());
             object.id("life", body.life.get());
         }
+        Body::ProcessStatus(body) => status(object, body),
     }
+}
+
+fn status(object: &mut Object, status: &ProcessStatus) {
+    object.ballot("ballot", status.ballot.get());
+    let version = [status.version_major, status.version_minor, status.version_patch].map(U16::get);
+    object.raw("version", format_args!("\"{}.{}.{}\"", version[0], version[1], version[2]));
+    let states = state::ALL.into_iter().filter(|(bit, _)| status.is(*bit));
+    object.array("state", states, |to, (_, word)| to.push_str(&format!("\"{word}\"")));
+    object.number("up_ms", status.up_ms.get());
+    object.number("period_ms", status.period_ms.get());
+    object.number("heartbeat_us", status.heartbeat_us.get());
+    object.number("suspect_us", status.suspect_us.get());
+    heard(object, status.heard.get());
+    object.number("decided_until", status.decided_until.get());
+    object.number("known_until", status.known_until.get());
+    object.number("in_flight", status.in_flight.get());
+    object.number("credit", status.credit.get());
+    object.objects("digests", status.digests(), |object, (until, digest)| {
+        object.number("until", until);
+        object.id("digest", digest);
+    });
+    object.number("values", status.values.get());
+    object.number("output_bytes", status.output_bytes.get());
+    object.number("received", status.received.get());
+    object.number("sent", status.sent.get());
+    object.number("unsent", status.unsent.get());
+    object.number("refused", status.refused.get());
+    object.number("repeats", status.repeats.get());
+    object.number("space", status.space.get());
+    object.number("drops", status.drops.get());
+    object.number("dropped_s", status.dropped_s.get());
+    object.number("sync_p50_us", status.sync_p50_us.get());
+    object.number("sync_p99_us", status.sync_p99_us.get());
+    object.number("sync_max_us", status.sync_max_us.get());
+    object.number("syncs", status.syncs.get());
+    object.number("sync_total_us", status.sync_total_us.get());
+    object.number("memory", status.memory.get());
+}
+
+/// The places of acceptors in the configuration.
+fn heard(object: &mut Object, bits: u16) {
+    let heard = (0..16).filter(|bit| bits & 1 << bit != 0);
+    object.array("heard", heard, |to, place: u32| to.push_str(&place.to_string()));
 }
 
 fn ack(object: &mut Object, ack: &AckRecord) {
