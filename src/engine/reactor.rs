@@ -33,7 +33,7 @@ use zerocopy::FromBytes;
 /// Poller key of the signal pipe; sockets have their index.
 const SIGNALS: usize = 1000;
 /// How many groups there are.
-const ROLES: usize = Role::ALL.len();
+const ROLES: usize = Role::GROUPS.len();
 /// How often refused packets are mentioned.
 const REFUSALS_TOLD: Nanos = 10_000_000_000;
 
@@ -156,6 +156,7 @@ fn listens_to(role: Role) -> &'static [Role] {
         Role::Proposer => &[Role::Acceptor, Role::Learner, Role::Proposer],
         Role::Acceptor => &[Role::Acceptor],
         Role::Learner => &[Role::Acceptor, Role::Learner],
+        Role::Observer => &Role::GROUPS,
     }
 }
 

@@ -25,6 +25,7 @@ pub const fn of(kind: Kind) -> Style {
         // Who lives and how far they are.
         Kind::Hello | Kind::Heartbeat | Kind::Watermark | Kind::Report => AnsiColor::Blue,
         // Lives of acceptors.
+        Kind::Probe | Kind::Tally => AnsiColor::White,
         Kind::Join | Kind::Helped | Kind::Found => AnsiColor::BrightMagenta,
     };
     colour.on_default()
