@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bench;
+mod doctor;
 mod inspect;
 mod sim;
 
@@ -63,6 +64,12 @@ enum Command {
     Sim(sim::SimArgs),
     /// Measures how fast a cluster of real processes is on this machine, and checks what it prints.
     Bench(bench::BenchArgs),
+    /// Looks at this host and, with others that run it at the same time, at the network between them; says what is wrong and
+    /// how to mend it.
+    ///
+    /// Run it on each host before anything else. It exits with 0 when there is no problem, with 1 when there is one, and with
+    /// 2 when nothing could be examined.
+    Doctor(doctor::DoctorArgs),
     /// Prints a configuration as understood, defaults included.
     Check {
         /// The configuration file.
@@ -192,6 +199,7 @@ fn run(command: Command, quiet: bool) -> Result<ExitCode, String> {
         }
         Command::Sim(args) => sim::main(&args, quiet),
         Command::Bench(args) => bench::main(&args),
+        Command::Doctor(args) => Ok(doctor::main(&args)),
         Command::Log(command) => inspect::run(&command),
         Command::Acceptor(args) => acceptor(&args),
         Command::Proposer(process) => {

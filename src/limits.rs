@@ -153,6 +153,16 @@ pub const TRACE_MEMORY: usize = 16 << 20;
 /// How long a packet may wait in a block that is not full: who follows a trace sees what happened a moment ago.
 pub const TRACE_FLUSH: u64 = 80 * MS;
 
+/// Rounds of probes that an examination of the network may have: at 200 a second 327 s. What is heard of one observer takes six
+/// sets of so many bits, 48 KiB.
+pub const DOCTOR_ROUNDS: u32 = 1 << 16;
+/// Other observers that are listened to: a tally of the smallest packet has room for them and oneself.
+pub const DOCTOR_OTHERS: usize = wire::HEARD_MAX - 1;
+/// Processes of clusters that an examination lists, and starts of them.
+pub const DOCTOR_PROCESSES: usize = 256;
+/// Kinds of refused packets that it lists, by host.
+pub const DOCTOR_REFUSALS: usize = 64;
+
 /// One millisecond in nanoseconds.
 pub const MS: u64 = 1_000_000;
 /// One microsecond in nanoseconds.

@@ -188,7 +188,7 @@ impl Reactor {
         conf: &Conf,
         journal: Option<Journal<Files>>,
     ) -> Result<(Reactor, Setup), String> {
-        let via = via(conf)?;
+        let via = via(conf).map_err(|error| error.to_string())?;
         let groups = [conf.clients, conf.proposers, conf.acceptors, conf.learners];
         let (mut sockets, mut addresses) = (Vec::new(), Vec::new());
         for group in listens_to(role) {
@@ -634,13 +634,16 @@ pub fn cluster(conf: &Conf) -> u32 {
 }
 
 /// The interface that the configuration names.
-fn via(conf: &Conf) -> Result<Via, String> {
+///
+/// # Errors
+/// When it is not there, or cannot carry multicast.
+pub fn via(conf: &Conf) -> sockets::Result<Via> {
     let which = match &conf.interface {
         Interface::Loopback => sockets::Which::Loopback,
         Interface::Named(name) => sockets::Which::Named(name.clone()),
         Interface::Address(address) => sockets::Which::Address(*address),
     };
-    sockets::via(&which).map_err(|error| error.to_string())
+    sockets::via(&which)
 }
 
 /// A stream that becomes readable with the first SIGTERM or SIGINT. The second one ends the process at once:
