@@ -101,12 +101,14 @@ impl Source {
             (_, Purpose::Size) | (Way::Direct, Purpose::Burst) => true,
         };
         self.again += u32::from(!new);
-        match way {
-            Way::Group(_) => {
-                self.longest = self.longest.max(length);
-                self.by_group = self.by_group.max(Some(round));
-            }
-            Way::Direct => self.longest_direct = self.longest_direct.max(length),
+        if matches!(way, Way::Group(_)) {
+            self.by_group = self.by_group.max(Some(round));
+        }
+        // A run of packets passes where no single one of that length does: virtual links cut it late.
+        match (purpose, way) {
+            (Purpose::Burst, _) => {}
+            (_, Way::Group(_)) => self.longest = self.longest.max(length),
+            (_, Way::Direct) => self.longest_direct = self.longest_direct.max(length),
         }
     }
 
