@@ -157,7 +157,7 @@ fn processes(to: &mut impl Write, survey: &Survey) -> fmt::Result {
     writeln!(to, "\n{HEAD}processes{HEAD:#}")?;
     for process in &survey.processes {
         let (sender, at, cluster, packets) = (process.sender, process.at, process.cluster, process.packets);
-        write!(to, "  {sender:<6} at {at}, cluster {cluster:08x}")?;
+        write!(to, "  {:<16} at {at}, cluster {cluster:08x}", sender.to_string())?;
         if process.log > 0 {
             write!(to, ", log {:08x}", process.log)?;
         }

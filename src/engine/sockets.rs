@@ -532,10 +532,18 @@ mod tests {
         let (up, multicast) = (libc::IFF_UP, libc::IFF_MULTICAST);
         let address = Some(Ipv4Addr::new(192, 0, 2, 7));
         let try_one = |flags, address| {
+            let listed = |name: &str, flags, index, address| Interface {
+                name: name.into(),
+                flags,
+                index,
+                address,
+                mask: None,
+                broadcast: None,
+            };
             let listed = [
-                Interface { name: "lo".into(), flags: up | libc::IFF_LOOPBACK, index: 1, address: None },
-                Interface { name: "x0".into(), flags, index: 2, address: None },
-                Interface { name: "x0".into(), flags, index: 2, address },
+                listed("lo", up | libc::IFF_LOOPBACK, 1, None),
+                listed("x0", flags, 2, None),
+                listed("x0", flags, 2, address),
             ];
             choose(&listed, &Which::Named("x0".into())).map_err(|error| error.to_string())
         };

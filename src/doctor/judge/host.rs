@@ -11,7 +11,6 @@ pub(super) fn judge(facts: &Facts, survey: &Survey, to: &mut Findings) {
     interface(facts, survey, to);
     buffers(facts, to);
     speed(facts, to);
-    snooping(facts, survey, to);
     reverse_path(facts, to);
     unsent(facts, to);
     clock(facts, to);
@@ -144,7 +143,8 @@ fn speed(facts: &Facts, to: &mut Findings) {
     }
 }
 
-fn snooping(facts: &Facts, survey: &Survey, to: &mut Findings) {
+/// After the network was judged: it may have shown what here is only feared.
+pub(super) fn snooping(facts: &Facts, survey: &Survey, to: &mut Findings) {
     if matches!(facts.querier, Querier::Heard(_) | Querier::NotNeeded) {
         return;
     }
@@ -153,16 +153,19 @@ fn snooping(facts: &Facts, survey: &Survey, to: &mut Findings) {
         to.problem(
             Name::SnoopingWithoutQuerier,
             format!(
-                "bridge {name} snoops on IGMP (multicast_snooping 1) and is no querier (multicast_querier 0), and nobody else \
-                 was heard to be one: memberships are forgotten after some minutes, and multicast with them wherever a \
-                 switch has known one"
+                "bridge {name} snoops on IGMP (multicast_snooping 1) and is no querier (multicast_querier 0), and nobody else is \
+                 one: nobody renews memberships, and a bridge or switch that has known a querier cuts multicast off when they \
+                 run out, some minutes later"
             ),
             format!(
                 "make it one: `ip link set {name} type bridge mcast_querier 1`; or stop the snooping: \
                  `ip link set {name} type bridge mcast_snooping 0`"
             ),
         );
-    } else if facts.querier == Querier::Silent && survey.hosts.len() > 1 {
+    } else if facts.querier == Querier::Silent
+        && survey.hosts.len() > 1
+        && !to.has(Name::SnoopingWithoutQuerier)
+    {
         to.caution(
             Name::NoQuerier,
             "nobody on this network asks who listens to which group (no IGMP querier answered): a switch that snoops on \

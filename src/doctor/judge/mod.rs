@@ -109,6 +109,7 @@ pub fn findings(facts: &Facts, survey: &Survey) -> Vec<Finding> {
     let mut all = Findings::default();
     host::judge(facts, survey, &mut all);
     network::judge(facts, survey, &mut all);
+    host::snooping(facts, survey, &mut all);
     agreement::judge(facts, survey, &mut all);
     all.0.sort_by_key(|finding| finding.severity);
     all.0
@@ -127,6 +128,10 @@ pub fn unusable(error: &str) -> Finding {
 struct Findings(Vec<Finding>);
 
 impl Findings {
+    fn has(&self, name: Name) -> bool {
+        self.0.iter().any(|finding| finding.name == name)
+    }
+
     fn problem(&mut self, name: Name, what: impl Into<String>, mend: impl Into<String>) {
         self.add(Severity::Problem, name, what, mend);
     }
