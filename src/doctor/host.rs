@@ -3,7 +3,7 @@
 use super::facts::{Bridge, Buffer, Link};
 use crate::engine::sockets::{self, Via};
 use std::fs;
-use std::net::UdpSocket;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::path::{Path, PathBuf};
 
 /// The host's name.
@@ -35,12 +35,11 @@ pub fn link(via: &Via) -> Link {
     }
 }
 
-/// The broadcast address of the interface's network.
-pub fn broadcast(via: &Via) -> Option<std::net::Ipv4Addr> {
-    let all = sockets::interfaces().unwrap_or_default();
-    let of_it =
-        all.iter().find(|interface| interface.index == via.index && interface.address == Some(via.address));
-    of_it.and_then(|interface| interface.broadcast).filter(|_| !via.loopback)
+/// The address of all hosts of the interface's network; `None` where there are no more than two.
+pub fn broadcast(via: &Via) -> Option<Ipv4Addr> {
+    let link = link(via);
+    let mask = link.mask.filter(|_| !link.loopback && link.prefix() <= 30)?;
+    Some(link.address | !mask)
 }
 
 pub fn receive_buffer(socket: &UdpSocket, asked: usize) -> Buffer {

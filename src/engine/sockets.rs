@@ -321,8 +321,6 @@ pub struct Interface {
     pub address: Option<Ipv4Addr>,
     /// Which part of the address is that of the network.
     pub mask: Option<Ipv4Addr>,
-    /// All hosts of the network.
-    pub broadcast: Option<Ipv4Addr>,
 }
 
 impl Interface {
@@ -414,18 +412,11 @@ unsafe fn from_entry(entry: &libc::ifaddrs) -> Interface {
     let name = unsafe { CStr::from_ptr(entry.ifa_name) }.to_string_lossy().into_owned();
     // SAFETY: by the caller's word each of them is null or a socket address.
     let (address, mask) = unsafe { (ipv4(entry.ifa_addr), ipv4(entry.ifa_netmask)) };
-    // With IFF_BROADCAST this is the broadcast address, without it the other end of a line.
-    let broadcast = if entry.ifa_flags as c_int & libc::IFF_BROADCAST != 0 {
-        // SAFETY: as above.
-        unsafe { ipv4(entry.ifa_ifu) }
-    } else {
-        None
-    };
     // A second address may be listed under a label such as eth0:1, whose interface is eth0.
     let device = CString::new(name.split(':').next().unwrap_or_default()).unwrap_or_default();
     // SAFETY: `device` is a NUL-terminated string that outlives the call.
     let index = unsafe { libc::if_nametoindex(device.as_ptr()) };
-    Interface { name, flags: entry.ifa_flags as c_int, index, address, mask, broadcast }
+    Interface { name, flags: entry.ifa_flags as c_int, index, address, mask }
 }
 
 /// # Safety
@@ -538,7 +529,6 @@ mod tests {
                 index,
                 address,
                 mask: None,
-                broadcast: None,
             };
             let listed = [
                 listed("lo", up | libc::IFF_LOOPBACK, 1, None),

@@ -13,6 +13,8 @@ const SETTLED: u32 = 200;
 /// Rounds without anything by any group after which that has stopped: 0.5 s. Of 100 rounds, 400 packets, no loss at random
 /// takes all.
 const STOPPED: u32 = 100;
+/// The same where it has stopped elsewhere: 0.1 s.
+const STOPPING: u32 = 20;
 /// Loss that is a problem, and loss that is worth a word; parts of what was sent.
 const LOSS: f64 = 0.01;
 const LOSS_SMALL: f64 = 0.001;
@@ -219,11 +221,11 @@ impl Network<'_> {
 
     /// Multicast that came at first and then no more.
     fn stopped(&mut self, to: &mut Findings) {
-        let stopped: Vec<Pair> = self
-            .untold()
-            .into_iter()
-            .filter(|pair| !all_dead(pair) && pair.heard.silent.get() >= STOPPED)
-            .collect();
+        let alive: Vec<Pair> = self.untold().into_iter().filter(|pair| !all_dead(pair)).collect();
+        let silent_for = |rounds: u32| move |pair: &Pair| pair.heard.silent.get() >= rounds;
+        // Where it has stopped at some host, a shorter silence at another one is no loss either.
+        let least = if alive.iter().any(silent_for(STOPPED)) { STOPPING } else { STOPPED };
+        let stopped: Vec<Pair> = alive.into_iter().filter(silent_for(least)).collect();
         let mut hosts: Vec<usize> = stopped.iter().map(|pair| pair.to).collect();
         hosts.dedup();
         let Some(longest) = stopped.iter().map(|pair| pair.heard.silent.get()).max() else { return };
