@@ -9,11 +9,13 @@ pub struct Marks(Box<[u64]>);
 
 const BITS: u32 = u64::BITS;
 
-impl Marks {
-    pub fn new() -> Marks {
+impl Default for Marks {
+    fn default() -> Marks {
         Marks(vec![0; DOCTOR_ROUNDS as usize / BITS as usize].into())
     }
+}
 
+impl Marks {
     /// Puts a number in. Returns whether it is new; one that is too large is not.
     pub fn put(&mut self, number: u32) -> bool {
         let Some(word) = self.0.get_mut((number / BITS) as usize) else { return false };
@@ -38,7 +40,7 @@ mod tests {
 
     #[test]
     fn a_number_is_new_once_and_counted_in_its_range_only() {
-        let mut marks = Marks::new();
+        let mut marks = Marks::default();
         for number in [0, 63, 64, DOCTOR_ROUNDS - 1] {
             assert!(marks.put(number));
             assert!(!marks.put(number));
