@@ -188,6 +188,7 @@ scenario run_flow.sh 10
 scenario run_check.sh 20000
 scenario run_units.sh 1000
 scenario run_status.sh 1000
+scenario run_doctor.sh
 for loss in 10 30 50; do
     checked run_loss.sh 2000 $loss
     checked run_per_receiver_loss.sh 2000 $loss

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bench;
+mod doctor;
 mod failure;
 mod inspect;
 mod logger;
@@ -68,6 +69,12 @@ enum Command {
     Sim(sim::SimArgs),
     /// Measures how fast a cluster of real processes is on this machine, and checks what it prints.
     Bench(bench::BenchArgs),
+    /// Looks at this host and, with others that run it at the same time, at the network between them; says what is wrong and
+    /// how to mend it.
+    ///
+    /// Run it on each host before anything else. It exits with 0 when there is no problem, with 1 when there is one, and with
+    /// 2 when nothing could be examined.
+    Doctor(doctor::DoctorArgs),
     /// Says how a cluster is: a table of its processes, what is wrong, and what to do.
     ///
     /// Exits with 0 when nothing is wrong, with 1 when something is, with 2 when it could not look.
@@ -221,6 +228,7 @@ fn run(command: Command, quiet: bool) -> Result<ExitCode, Failure> {
         Command::Status(args) => Ok(watch::status(&args)),
         Command::Top(args) => watch::top(&args),
         Command::Exporter(args) => watch::exporter(&args),
+        Command::Doctor(args) => Ok(doctor::main(&args)),
         Command::Acceptor(args) => acceptor(&args),
         Command::Proposer(process) => {
             let conf = load(&process.conf)?;

@@ -10,11 +10,13 @@
 //! [`protocol`] holds the roles: functions of (state, packet, now) to (state, outbox), without sockets,
 //! clocks, threads or files. [`engine`] is the only door to the world: sockets, timers, stdin and stdout;
 //! [`sim`] is another world for the same roles, in simulated time. The packets are those of the `wire` crate.
-//! [`mod@bench`] measures real processes; [`watch`] tells how those of a cluster are.
+//! [`mod@bench`] measures real processes; [`watch`] tells how those of a cluster are; [`doctor`] examines the network before there
+//! are any.
 
 pub mod bench;
 pub mod cli;
 pub mod conf;
+pub mod doctor;
 pub mod engine;
 pub mod journal;
 pub mod limits;

@@ -164,6 +164,15 @@ pub const TRACE_FLUSH: u64 = 80 * MS;
 /// Bytes of what a service manager is told at once; what is longer is cut. The longest line of a process about itself
 /// has about 200, and the numbers behind it, of 20 digits each at most, about 200 more.
 pub const SUPERVISOR_MESSAGE: usize = 512;
+/// Rounds of probes that an examination of the network may have: at 200 a second 327 s. What is heard of one observer takes six
+/// sets of so many bits, 48 KiB.
+pub const DOCTOR_ROUNDS: u32 = 1 << 16;
+/// Other observers that are listened to: a tally of the smallest packet has room for them and oneself.
+pub const DOCTOR_OTHERS: usize = wire::HEARD_MAX - 1;
+/// Processes of clusters that an examination lists, and starts of them.
+pub const DOCTOR_PROCESSES: usize = 256;
+/// Kinds of refused packets that it lists, by host.
+pub const DOCTOR_REFUSALS: usize = 64;
 
 /// One millisecond in nanoseconds.
 pub const MS: u64 = 1_000_000;

@@ -111,7 +111,7 @@ impl Sprayer {
 
     /// To all of them.
     pub fn send_all(&mut self, datagram: &[u8]) {
-        for role in Role::ALL {
+        for role in Role::GROUPS {
             self.send(role, datagram);
         }
     }
@@ -212,8 +212,8 @@ impl Forge {
             13 | 14 => (random.one_of(&[Role::Acceptor, Role::Learner, Role::Proposer]), self.value(random)),
             15 => (Role::Proposer, self.report(random)),
             16 => (Role::Client, self.ack(random)),
-            17 => (random.one_of(&Role::ALL), self.hello(random)),
-            _ => (random.one_of(&Role::ALL), self.unknown(random)),
+            17 => (random.one_of(&Role::GROUPS), self.hello(random)),
+            _ => (random.one_of(&Role::GROUPS), self.unknown(random)),
         }
     }
 
@@ -392,7 +392,7 @@ impl Forge {
     }
 
     fn hello(&mut self, random: &mut Random) -> Vec<u8> {
-        let role = random.one_of(&Role::ALL);
+        let role = random.one_of(&Role::GROUPS);
         let incarnation = random.one_of(&[0, 1, u64::MAX]);
         let sender = Sender { role, id: random.one_of(&IDS), incarnation };
         let flags = random.one_of(&[0, flags::ASK]);

@@ -61,6 +61,7 @@ fn listens(role: Role, group: Role) -> bool {
         Role::Client | Role::Proposer => role == group,
         Role::Acceptor => role != Role::Client,
         Role::Learner => matches!(role, Role::Learner | Role::Proposer),
+        Role::Observer => false,
     }
 }
 

@@ -97,7 +97,7 @@ fn damaged_and_random(count: usize) {
     let load = Load::start();
     let samples = load.samples.clone();
     load.sprayed(4711, count, |sprayer, random| {
-        sprayer.send(Role::ALL[random.below(4)], &damaged(random, &samples));
+        sprayer.send(Role::GROUPS[random.below(4)], &damaged(random, &samples));
     });
 }
 

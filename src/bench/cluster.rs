@@ -26,7 +26,7 @@ pub struct Cluster {
     data: Option<Temporary>,
     trace: Option<(PathBuf, usize)>,
     lan: Option<Rc<Lan>>,
-    /// In the order of [`Role::ALL`].
+    /// In the order of [`Role::GROUPS`].
     groups: [SocketAddrV4; 4],
 }
 
@@ -51,7 +51,7 @@ pub struct Counts {
     pub packets_unsent: u64,
     pub packets_refused: u64,
     pub receive_drops: u64,
-    /// Of each role, in the order of [`Role::ALL`].
+    /// Of each role, in the order of [`Role::GROUPS`].
     pub sent_again: [u64; 4],
     /// Processes that had to do without sending, or without receiving, runs of packets as one.
     pub slow_paths: u64,
@@ -152,14 +152,14 @@ impl Cluster {
         self.members.iter_mut().try_for_each(|member| member.process.check_runs())
     }
 
-    /// CPU time of all processes of each role so far, nanoseconds, in the order of [`Role::ALL`].
+    /// CPU time of all processes of each role so far, nanoseconds, in the order of [`Role::GROUPS`].
     pub fn cpu_ns(&self) -> [u64; 4] {
-        Role::ALL.map(|role| self.pids(role).map(procfs::cpu_ns).sum())
+        Role::GROUPS.map(|role| self.pids(role).map(procfs::cpu_ns).sum())
     }
 
-    /// The most memory that a process of each role has had, KiB, in the order of [`Role::ALL`].
+    /// The most memory that a process of each role has had, KiB, in the order of [`Role::GROUPS`].
     pub fn peak_memory_kib(&self) -> [u64; 4] {
-        Role::ALL.map(|role| self.pids(role).map(procfs::peak_memory_kib).max().unwrap_or(0))
+        Role::GROUPS.map(|role| self.pids(role).map(procfs::peak_memory_kib).max().unwrap_or(0))
     }
 
     fn pids(&self, role: Role) -> impl Iterator<Item = u32> {

@@ -39,7 +39,7 @@ pub struct Running<'a> {
 pub struct Whole {
     /// In the window that was measured, less what was taken before.
     pub latency: Latency,
-    /// The most memory of a process of each role, KiB, in the order of [`wire::Role::ALL`].
+    /// The most memory of a process of each role, KiB, in the order of [`wire::Role::GROUPS`].
     pub memory_kib: [u64; 4],
     /// Values submitted, opening ones included.
     pub values: u64,

@@ -73,7 +73,9 @@ fn look(args: &StatusArgs) -> Result<bool, Failure> {
         false => table::write(&mut text, cluster, &findings, now).expect("a string takes everything"),
     }
     match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("stdout: {error}").into()),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(format!("stdout: {error}").into())
+        }
         _ => Ok(healthy(&findings)),
     }
 }

@@ -35,7 +35,7 @@ use zerocopy::FromBytes;
 /// Poller key of the signal pipe; sockets have their index.
 const SIGNALS: usize = 1000;
 /// How many groups there are.
-const ROLES: usize = Role::ALL.len();
+const ROLES: usize = Role::GROUPS.len();
 /// How often refused packets are mentioned.
 const REFUSALS_TOLD: Nanos = 10_000_000_000;
 
@@ -174,6 +174,7 @@ fn listens_to(role: Role) -> &'static [Role] {
         Role::Proposer => &[Role::Acceptor, Role::Learner, Role::Proposer],
         Role::Acceptor => &[Role::Acceptor],
         Role::Learner => &[Role::Acceptor, Role::Learner],
+        Role::Observer => &Role::GROUPS,
     }
 }
 
@@ -205,7 +206,7 @@ impl Reactor {
         conf: &Conf,
         journal: Option<Journal<Files>>,
     ) -> Result<(Reactor, Setup), String> {
-        let via = via(conf)?;
+        let via = via(conf).map_err(|error| error.to_string())?;
         let groups = [conf.clients, conf.proposers, conf.acceptors, conf.learners];
         let (mut sockets, mut addresses) = (Vec::new(), Vec::new());
         for group in listens_to(role) {
@@ -728,14 +729,14 @@ pub fn cluster(conf: &Conf) -> u32 {
 /// The interface that the configuration names.
 ///
 /// # Errors
-/// A sentence when it cannot carry multicast, or is not there.
-pub fn via(conf: &Conf) -> Result<Via, String> {
+/// When it cannot carry multicast, or is not there.
+pub fn via(conf: &Conf) -> sockets::Result<Via> {
     let which = match &conf.interface {
         Interface::Loopback => sockets::Which::Loopback,
         Interface::Named(name) => sockets::Which::Named(name.clone()),
         Interface::Address(address) => sockets::Which::Address(*address),
     };
-    sockets::via(&which).map_err(|error| error.to_string())
+    sockets::via(&which)
 }
 
 /// A stream that becomes readable with the first SIGTERM or SIGINT. The second one ends the process at once:

@@ -203,6 +203,51 @@ pub fn queue(socket: &UdpSocket) -> Queue {
     }
 }
 
+/// A socket that receives what is sent to this broadcast address and port: the way to hosts of the network that
+/// depends on no multicast. Non-blocking; others may open the same.
+pub fn neighbours(at: SocketAddrV4) -> Result<UdpSocket> {
+    let socket = open(at)?;
+    let doing = "prepare a socket for broadcasts";
+    socket.set_reuse_address(true).map_err(|error| Error::System { doing, error })?;
+    socket.bind(&at.into()).map_err(|error| match error.raw_os_error() {
+        Some(libc::EADDRINUSE) => Error::PortTaken { group: at },
+        Some(libc::EACCES | libc::EPERM) => Error::Forbidden { doing: "bind to the broadcast address", at },
+        _ => Error::System { doing: "bind to the broadcast address", error },
+    })?;
+    Ok(socket.into())
+}
+
+/// Lets a socket send to broadcast addresses.
+///
+/// # Errors
+/// That of the system.
+pub fn allow_broadcast(socket: &UdpSocket) -> io::Result<()> {
+    SockRef::from(socket).set_broadcast(true)
+}
+
+/// A socket that receives the IGMP messages that reach this host by the interface, IP header included, and sends some.
+/// Non-blocking. It is no UDP socket, but can be read and written as one.
+///
+/// # Errors
+/// PermissionDenied for whoever may not open raw sockets, which takes root or CAP_NET_RAW.
+pub fn igmp(via: &Via) -> io::Result<UdpSocket> {
+    /// Router alert (RFC 2113), with which every IGMP message of version 2 and later goes.
+    const ROUTER_ALERT: [u8; 4] = [0x94, 4, 0, 0];
+    let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(libc::IPPROTO_IGMP)))?;
+    socket.set_nonblocking(true)?;
+    socket.bind_device(Some(via.name.as_bytes()))?;
+    socket.set_multicast_ttl_v4(1)?;
+    socket.set_multicast_loop_v4(false)?;
+    set_option(&socket, libc::IPPROTO_IP, libc::IP_OPTIONS, &ROUTER_ALERT)?;
+    Ok(socket.into())
+}
+
+/// The effective `SO_SNDBUF` in bytes as the kernel counts them, like [`receive_space`].
+pub fn send_space(socket: &UdpSocket) -> usize {
+    // As above.
+    SockRef::from(socket).send_buffer_size().unwrap_or(212_992)
+}
+
 /// Whether runs of packets are read as one (UDP_GRO).
 pub fn coalesces(socket: &UdpSocket) -> bool {
     let mut on: c_int = 0;
@@ -266,15 +311,24 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// What getifaddrs tells of an interface, once per address of it.
-struct Interface {
-    name: String,
+#[derive(Clone, Debug)]
+pub struct Interface {
+    pub name: String,
     flags: c_int,
-    index: u32,
+    /// The kernel's number for it.
+    pub index: u32,
     /// None when it was listed for something else than an IPv4 address.
-    address: Option<Ipv4Addr>,
+    pub address: Option<Ipv4Addr>,
+    /// Which part of the address is that of the network.
+    pub mask: Option<Ipv4Addr>,
 }
 
 impl Interface {
+    /// Whether multicast can leave the host by it: it is up, and does multicast.
+    pub fn reaches_others(&self) -> bool {
+        self.has(libc::IFF_UP) && self.has(libc::IFF_MULTICAST) && !self.has(libc::IFF_LOOPBACK)
+    }
+
     fn has(&self, flag: c_int) -> bool {
         self.flags & flag != 0
     }
@@ -330,7 +384,8 @@ fn list(interfaces: &[Interface]) -> String {
     names.iter().map(describe).collect::<Vec<_>>().join(", ")
 }
 
-fn interfaces() -> Result<Vec<Interface>> {
+/// The interfaces of this host, once for each address that they have.
+pub fn interfaces() -> Result<Vec<Interface>> {
     let mut first: *mut libc::ifaddrs = ptr::null_mut();
     // SAFETY: getifaddrs writes a pointer to a list of its own making, which stays until freeifaddrs below.
     if unsafe { libc::getifaddrs(&mut first) } != 0 {
@@ -355,21 +410,26 @@ fn interfaces() -> Result<Vec<Interface>> {
 unsafe fn from_entry(entry: &libc::ifaddrs) -> Interface {
     // SAFETY: by the caller's word the name is a NUL-terminated string.
     let name = unsafe { CStr::from_ptr(entry.ifa_name) }.to_string_lossy().into_owned();
-    let mut address = None;
-    if !entry.ifa_addr.is_null() {
-        // SAFETY: not null, so by the caller's word a socket address, whose family says how long it is.
-        unsafe {
-            if c_int::from((*entry.ifa_addr).sa_family) == libc::AF_INET {
-                let inet: libc::sockaddr_in = ptr::read_unaligned(entry.ifa_addr.cast());
-                address = Some(Ipv4Addr::from(u32::from_be(inet.sin_addr.s_addr)));
-            }
-        }
-    }
+    // SAFETY: by the caller's word each of them is null or a socket address.
+    let (address, mask) = unsafe { (ipv4(entry.ifa_addr), ipv4(entry.ifa_netmask)) };
     // A second address may be listed under a label such as eth0:1, whose interface is eth0.
     let device = CString::new(name.split(':').next().unwrap_or_default()).unwrap_or_default();
     // SAFETY: `device` is a NUL-terminated string that outlives the call.
     let index = unsafe { libc::if_nametoindex(device.as_ptr()) };
-    Interface { name, flags: entry.ifa_flags as c_int, index, address }
+    Interface { name, flags: entry.ifa_flags as c_int, index, address, mask }
+}
+
+/// # Safety
+/// `address` must be null or point to a socket address.
+unsafe fn ipv4(address: *const libc::sockaddr) -> Option<Ipv4Addr> {
+    // SAFETY: not null, so by the caller's word a socket address, whose family says how long it is.
+    unsafe {
+        if address.is_null() || c_int::from((*address).sa_family) != libc::AF_INET {
+            return None;
+        }
+        let inet: libc::sockaddr_in = ptr::read_unaligned(address.cast());
+        Some(Ipv4Addr::from(u32::from_be(inet.sin_addr.s_addr)))
+    }
 }
 
 fn open(at: SocketAddrV4) -> Result<Socket> {
@@ -463,10 +523,17 @@ mod tests {
         let (up, multicast) = (libc::IFF_UP, libc::IFF_MULTICAST);
         let address = Some(Ipv4Addr::new(192, 0, 2, 7));
         let try_one = |flags, address| {
+            let listed = |name: &str, flags, index, address| Interface {
+                name: name.into(),
+                flags,
+                index,
+                address,
+                mask: None,
+            };
             let listed = [
-                Interface { name: "lo".into(), flags: up | libc::IFF_LOOPBACK, index: 1, address: None },
-                Interface { name: "x0".into(), flags, index: 2, address: None },
-                Interface { name: "x0".into(), flags, index: 2, address },
+                listed("lo", up | libc::IFF_LOOPBACK, 1, None),
+                listed("x0", flags, 2, None),
+                listed("x0", flags, 2, address),
             ];
             choose(&listed, &Which::Named("x0".into())).map_err(|error| error.to_string())
         };

@@ -4,7 +4,7 @@
 use super::{Nanos, Notice, Outbox, Setup, Stop, To};
 use crate::limits::MS;
 use core::net::SocketAddrV4;
-use wire::{Body, Hello, Packet, Sender};
+use wire::{Body, Hello, Packet, Role, Sender};
 
 /// What every role checks before it looks at a packet.
 pub struct Identity {
@@ -44,6 +44,10 @@ impl Identity {
     /// Whether the packet is one that the role should look at.
     pub fn admit(&mut self, now: Nanos, from: SocketAddrV4, packet: &Packet<'_>, out: &mut Outbox) -> bool {
         let sender = packet.sender;
+        // Whoever only looks at the network concerns nobody, whatever its configuration.
+        if sender.role == Role::Observer {
+            return false;
+        }
         if packet.header.cluster.get() != self.cluster {
             if now >= self.quiet_until {
                 self.quiet_until = now + self.quiet_for;

@@ -75,6 +75,7 @@ pub fn bound(kind: Kind) -> bool {
         Kind::Fetch | Kind::Value | Kind::Report | Kind::Helped | Kind::Found | Kind::Over => true,
         Kind::Hello | Kind::Submit | Kind::Ack | Kind::Phase1a | Kind::Heartbeat | Kind::CatchUp => false,
         Kind::Join | Kind::ProcessStatus => false,
+        Kind::Probe | Kind::Tally => false,
     }
 }
 

@@ -34,6 +34,7 @@ impl Actor {
             Role::Proposer => Actor::Proposer(Box::new(Proposer::new(setup))),
             Role::Acceptor => Actor::Acceptor(Box::new(Acceptor::remembering(setup, memory))),
             Role::Learner => Actor::Learner(Box::new(Learner::new(setup, Format::Value, 0))),
+            Role::Observer => unreachable!("scripts name the roles of a cluster"),
         }
     }
 
@@ -64,6 +65,7 @@ pub const fn listens_to(role: Role) -> &'static [Role] {
         Role::Proposer => &[Role::Acceptor, Role::Learner, Role::Proposer],
         Role::Acceptor => &[Role::Acceptor],
         Role::Learner => &[Role::Acceptor, Role::Learner],
+        Role::Observer => &[],
     }
 }
 

@@ -142,7 +142,7 @@ fn halved(script: &Script, sentence: usize, word: usize) -> Option<Script> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let number: u64 = text[..digits].parse().ok()?;
     // The name of a process is no amount.
-    let named = word > 0 && wire::Role::ALL.iter().any(|role| role.name() == words[word - 1]);
+    let named = word > 0 && wire::Role::GROUPS.iter().any(|role| role.name() == words[word - 1]);
     let smaller = if number <= 1 || named { return None } else { number / 2 };
     let text = format!("{smaller}{}", &text[digits..]);
     words[word] = &text;

@@ -36,7 +36,7 @@ impl Listener {
                 conf.path.display()
             ));
         }
-        let via = reactor::via(conf)?;
+        let via = reactor::via(conf).map_err(|error| error.to_string())?;
         let socket = sockets::group(conf.proposers, &via, conf.buffer).map_err(|error| error.to_string())?;
         let clock = Clock::start();
         let cluster = Cluster::new(conf, reactor::cluster(conf), clock.now());

@@ -145,7 +145,7 @@ fn states(role: Role) -> &'static [(u32, &'static str)] {
             (state::FULL, "full"),
             (state::DURABLE, "durable"),
         ],
-        Role::Client | Role::Learner => &[],
+        Role::Client | Role::Learner | Role::Observer => &[],
     }
 }
 

@@ -105,6 +105,7 @@ pub fn does(seen: &Seen, now: Nanos) -> String {
         Role::Learner => "delivers",
         Role::Client if seen.stuck() => "waits",
         Role::Client => "submits",
+        Role::Observer => "looks", // and says nothing of itself
     };
     word.into()
 }

@@ -301,6 +301,8 @@ impl Checker {
             Body::Ack(_, records) => self.acks(place, packet, records),
             Body::Hello(_) | Body::Submit(..) | Body::Phase1a(_) | Body::Fetch(..) => {}
             Body::Join(_) | Body::Over(_) | Body::ProcessStatus(_) => {}
+            // Observers have no part in the cluster.
+            Body::Probe(..) | Body::Tally(..) => {}
         }
         self.raise(Some((&place, packet)));
     }

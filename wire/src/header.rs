@@ -12,7 +12,7 @@ pub const VERSION: u8 = 5;
 /// Bytes of a [`Header`].
 pub const HEADER_LEN: usize = 40;
 
-/// The four roles. The numbers are those of the wire.
+/// The roles. The numbers are those of the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Role {
@@ -20,10 +20,14 @@ pub enum Role {
     Proposer = 2,
     Acceptor = 3,
     Learner = 4,
+    /// Looks at the network and has no part in the cluster: `paxos doctor`.
+    Observer = 5,
 }
 
 impl Role {
-    pub const ALL: [Role; 4] = [Role::Client, Role::Proposer, Role::Acceptor, Role::Learner];
+    pub const ALL: [Role; 5] = [Role::Client, Role::Proposer, Role::Acceptor, Role::Learner, Role::Observer];
+    /// Those that make up a cluster, each with a group of its own.
+    pub const GROUPS: [Role; 4] = [Role::Client, Role::Proposer, Role::Acceptor, Role::Learner];
 
     pub fn from_wire(number: u8) -> Option<Role> {
         Role::ALL.into_iter().find(|role| *role as u8 == number)
@@ -35,6 +39,7 @@ impl Role {
             Role::Proposer => "proposer",
             Role::Acceptor => "acceptor",
             Role::Learner => "learner",
+            Role::Observer => "observer",
         }
     }
 
@@ -44,6 +49,7 @@ impl Role {
             Role::Proposer => 'P',
             Role::Acceptor => 'A',
             Role::Learner => 'L',
+            Role::Observer => 'O',
         }
     }
 }
@@ -169,7 +175,7 @@ mod tests {
             assert_eq!(Role::from_wire(role as u8), Some(role));
         }
         assert_eq!(Role::from_wire(0), None);
-        assert_eq!(Role::from_wire(5), None);
+        assert_eq!(Role::from_wire(6), None);
         assert_eq!(Sender { role: Role::Acceptor, id: 2, incarnation: 7 }.to_string(), "A2");
     }
 }

@@ -7,10 +7,12 @@ pub mod hello;
 pub mod nack;
 pub mod phase1;
 pub mod phase2;
+pub mod probe;
 pub mod rejoin;
 pub mod report;
 pub mod status;
 pub mod submit;
+pub mod tally;
 pub mod value;
 pub mod watermark;
 
@@ -42,10 +44,12 @@ pub enum Kind {
     Found = 17,
     Over = 18,
     ProcessStatus = 19,
+    Probe = 20,
+    Tally = 21,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 19] = [
+    pub const ALL: [Kind; 21] = [
         Kind::Hello,
         Kind::Submit,
         Kind::Ack,
@@ -65,6 +69,8 @@ impl Kind {
         Kind::Found,
         Kind::Over,
         Kind::ProcessStatus,
+        Kind::Probe,
+        Kind::Tally,
     ];
 
     pub fn from_wire(number: u8) -> Option<Kind> {
@@ -93,13 +99,16 @@ impl Kind {
             Kind::Found => "found",
             Kind::Over => "over",
             Kind::ProcessStatus => "status",
+            Kind::Probe => "probe",
+            Kind::Tally => "tally",
         }
     }
 
     /// Whether a process of this role has any business sending this kind.
     pub const fn sent_by(self, role: Role) -> bool {
         match self {
-            Kind::Hello | Kind::ProcessStatus => true,
+            Kind::Hello => !matches!(role, Role::Observer),
+            Kind::ProcessStatus => !matches!(role, Role::Observer),
             Kind::Submit => matches!(role, Role::Client),
             Kind::Ack | Kind::Phase1a | Kind::Phase2a => matches!(role, Role::Proposer),
             Kind::Heartbeat | Kind::Watermark | Kind::Over => matches!(role, Role::Proposer),
@@ -109,6 +118,7 @@ impl Kind {
             Kind::Fetch => matches!(role, Role::Proposer),
             Kind::Value => matches!(role, Role::Proposer | Role::Acceptor),
             Kind::Report => matches!(role, Role::Proposer | Role::Learner),
+            Kind::Probe | Kind::Tally => matches!(role, Role::Observer),
         }
     }
 
@@ -217,11 +227,13 @@ mod tests {
 
     #[test]
     fn kinds_keep_their_numbers() {
-        for (at, kind) in Kind::ALL.into_iter().enumerate() {
-            assert_eq!(kind as usize, at + 1);
+        let numbers = (1..=18).chain(20..=21);
+        assert_eq!(Kind::ALL.len(), numbers.clone().count());
+        for (number, kind) in numbers.zip(Kind::ALL) {
+            assert_eq!(kind as u8, number);
             assert_eq!(Kind::from_wire(kind as u8), Some(kind));
         }
         assert_eq!(Kind::from_wire(0), None);
-        assert_eq!(Kind::from_wire(20), None);
+        assert_eq!(Kind::from_wire(22), None);
     }
 }

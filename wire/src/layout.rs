@@ -13,6 +13,7 @@ use crate::batch::EntryHeader;
 use crate::kinds::ack::AckRecord;
 use crate::kinds::phase1::Run;
 use crate::kinds::rejoin::Member;
+use crate::kinds::tally::{HEARD_MAX, Heard};
 use crate::{BallotField, Kind, LIVES_MAX, RANGES_MAX, RUNS_MAX, RangeRecord};
 use zerocopy::byteorder::big_endian::{U16, U32, U64};
 
@@ -96,6 +97,9 @@ const fn records(name: &'static str, of: &'static Struct, max: usize, doc: &'sta
 
 pub(crate) const BYTES: Tail =
     Tail { name: "bytes", what: What::Bytes, doc: "A piece of the session's stream, at least one byte." };
+pub(crate) const FILLING: Tail = Tail { doc: "Nothing but length, at least one byte.", ..BYTES };
+pub(crate) const HEARD: Tail =
+    records("heard", &Heard::LAYOUT, HEARD_MAX, "One for each other observer that was heard.");
 pub(crate) const ENTRIES: Tail = Tail {
     name: "entry",
     what: What::Records {
@@ -181,6 +185,8 @@ impl Parts {
             Kind::Found => Parts::of::<crate::Found>(),
             Kind::Over => Parts::of::<crate::Over>(),
             Kind::ProcessStatus => Parts::of::<crate::ProcessStatus>(),
+            Kind::Probe => Parts::of::<crate::Probe>(),
+            Kind::Tally => Parts::of::<crate::Tally>(),
         }
     }
 }

@@ -8,10 +8,12 @@ use crate::kinds::hello::Hello;
 use crate::kinds::nack::Nack;
 use crate::kinds::phase1::{Phase1a, Phase1b, RUNS_MAX, Run};
 use crate::kinds::phase2::{Phase2a, Phase2b};
+use crate::kinds::probe::Probe;
 use crate::kinds::rejoin::{Found, Helped, Join, Member, Over};
 use crate::kinds::report::Report;
 use crate::kinds::status::ProcessStatus;
 use crate::kinds::submit::Submit;
+use crate::kinds::tally::{HEARD_MAX, Heard, Tally};
 use crate::kinds::value::Value;
 use crate::kinds::watermark::Watermark;
 use crate::kinds::{FixedBody, Kind, flags};
@@ -36,6 +38,7 @@ const _: () = assert!(
     HEADER_LEN + size_of::<Phase1b>() + LIVES_MAX * size_of::<U64>() + RUNS_MAX * size_of::<Run>()
         <= PACKET_MIN
 );
+const _: () = assert!(HEADER_LEN + size_of::<Tally>() + HEARD_MAX * size_of::<Heard>() <= PACKET_MIN);
 // A batch that was proposed must fit a repair, too: the same batch travels in 2a and in value packets.
 const _: () = assert!(size_of::<Phase2a>() == size_of::<Value>());
 
@@ -87,6 +90,9 @@ pub enum Body<'a> {
     Found(&'a Found, &'a [Member]),
     Over(&'a Over),
     ProcessStatus(&'a ProcessStatus),
+    /// With its filling.
+    Probe(&'a Probe, &'a [u8]),
+    Tally(&'a Tally, &'a [Heard]),
 }
 
 /// A packet that passed every check.
@@ -167,6 +173,8 @@ impl<'a> Body<'a> {
             Kind::Found => Found::parse(bytes).map(|(body, members)| Body::Found(body, members))?,
             Kind::Over => Body::Over(Over::parse(bytes)?),
             Kind::ProcessStatus => Body::ProcessStatus(ProcessStatus::parse(bytes)?),
+            Kind::Probe => Probe::parse(bytes).map(|(body, filling)| Body::Probe(body, filling))?,
+            Kind::Tally => Tally::parse(bytes).map(|(body, heard)| Body::Tally(body, heard))?,
         })
     }
 }
@@ -195,6 +203,8 @@ impl fmt::Display for Packet<'_> {
             Body::Found(body, members) => body.print(f, self.header.log.get(), members),
             Body::Over(body) => write!(f, "{body}"),
             Body::ProcessStatus(body) => write!(f, "{body}"),
+            Body::Probe(body, filling) => body.print(f, filling),
+            Body::Tally(body, heard) => body.print(f, heard),
         }?;
         if self.header.flags == 0 {
             return Ok(());

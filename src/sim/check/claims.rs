@@ -50,7 +50,7 @@ pub fn check(packet: &Packet<'_>, chosen: &Chosen, delivery: &Delivery) -> Check
         }
         Body::Hello(_) | Body::Submit(..) | Body::Phase1a(_) | Body::Fetch(..) => Ok(()),
         Body::Nack(_) | Body::Join(_) | Body::Found(..) | Body::Over(_) => Ok(()),
-        Body::ProcessStatus(_) => Ok(()),
+        Body::ProcessStatus(_) | Body::Probe(..) | Body::Tally(..) => Ok(()),
     }
 }
 

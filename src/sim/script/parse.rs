@@ -258,7 +258,7 @@ fn duration(word: &str) -> Understood<Nanos> {
 
 fn role(word: &str) -> Understood<Role> {
     let name = word.strip_suffix('s').unwrap_or(word);
-    let role = Role::ALL.into_iter().find(|role| role.name() == name);
+    let role = Role::GROUPS.into_iter().find(|role| role.name() == name);
     role.ok_or_else(|| format!("{word:?} is no role"))
 }
 

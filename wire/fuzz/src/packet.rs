@@ -127,6 +127,8 @@ fn seal(buffer: &mut [u8], packet: &Packet<'_>) -> usize {
         Body::Helped(body, lives) => wire::seal(buffer, layout, sender, stamp, body, &[lives.as_bytes()]),
         Body::Over(body) => wire::seal(buffer, layout, sender, stamp, body, &[]),
         Body::ProcessStatus(body) => wire::seal(buffer, layout, sender, stamp, body, &[]),
+        Body::Probe(body, filling) => wire::seal(buffer, layout, sender, stamp, body, &[filling]),
+        Body::Tally(body, heard) => wire::seal(buffer, layout, sender, stamp, body, &[heard.as_bytes()]),
         Body::Found(body, members) => wire::seal(buffer, layout, sender, stamp, body, &[members.as_bytes()]),
     }
 }

@@ -27,6 +27,7 @@ pub const fn of(kind: Kind) -> Style {
             AnsiColor::Blue
         }
         // Lives of acceptors.
+        Kind::Probe | Kind::Tally => AnsiColor::White,
         Kind::Join | Kind::Helped | Kind::Found => AnsiColor::BrightMagenta,
     };
     colour.on_default()

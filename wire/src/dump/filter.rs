@@ -157,7 +157,13 @@ impl BallotId {
             Body::Join(body) => self.is(body.ballot.get()),
             Body::Helped(body, _) => self.is(body.ballot.get()),
             Body::ProcessStatus(body) => self.is(body.ballot.get()),
-            Body::Hello(_) | Body::Submit(..) | Body::CatchUp(..) | Body::Found(..) | Body::Over(_) => false,
+            Body::Hello(_)
+            | Body::Submit(..)
+            | Body::CatchUp(..)
+            | Body::Found(..)
+            | Body::Over(_)
+            | Body::Probe(..)
+            | Body::Tally(..) => false,
         }
     }
 

@@ -61,6 +61,8 @@ fn listeners(group: Role) -> &'static [Role] {
         Role::Proposer => &[Role::Proposer],
         Role::Acceptor => &[Role::Acceptor, Role::Learner, Role::Proposer],
         Role::Learner => &[Role::Learner, Role::Proposer],
+        // It has no group.
+        Role::Observer => &[],
     }
 }
 
@@ -76,6 +78,8 @@ fn group_of(packet: &Packet) -> Option<Role> {
         Kind::Phase1a | Kind::Phase2a | Kind::Watermark => Some(Role::Acceptor),
         Kind::Join | Kind::Helped | Kind::Found => Some(Role::Acceptor),
         Kind::Phase2b | Kind::Value => Some(Role::Learner),
+        // Observers send the same to all.
+        Kind::Probe | Kind::Tally => None,
         Kind::Nack | Kind::Fetch | Kind::Report | Kind::Over => None,
     }
 }

@@ -8,7 +8,7 @@ use crate::{Kind, Role};
 use std::fmt::{self, Write};
 
 /// Kinds that have to do with each other have one colour, as in `wire dump`.
-const HUES: [(&str, &[Kind]); 9] = [
+const HUES: [(&str, &[Kind]); 10] = [
     ("submit", &[Kind::Submit]),
     ("ack", &[Kind::Ack]),
     ("2a", &[Kind::Phase2a]),
@@ -21,6 +21,7 @@ const HUES: [(&str, &[Kind]); 9] = [
         &[Kind::Hello, Kind::Heartbeat, Kind::ProcessStatus, Kind::Watermark, Kind::Report],
     ),
     ("join, helped, found", &[Kind::Join, Kind::Helped, Kind::Found]),
+    ("probe, tally", &[Kind::Probe, Kind::Tally]),
 ];
 
 /// Shared by the picture and the page.

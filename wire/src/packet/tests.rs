@@ -4,7 +4,7 @@
 use super::*;
 use crate::kinds::ack::Status;
 use crate::kinds::report::Room;
-use crate::{Ballot, EntryHeader, Range};
+use crate::{Ballot, Endpoint, EntryHeader, Probe, Purpose, Range, Way};
 use core::net::SocketAddrV4;
 use std::fmt::Write;
 use zerocopy::FromZeros;
@@ -30,6 +30,7 @@ fn room() -> Room {
 pub(crate) fn examples() -> Vec<Vec<u8>> {
     let (client, proposer) = (sender(Role::Client, 1), sender(Role::Proposer, 1));
     let (acceptor, learner) = (sender(Role::Acceptor, 2), sender(Role::Learner, 1));
+    let observer = sender(Role::Observer, 258);
     let ballot = Ballot::new(3, 1, proposer.incarnation);
     let older = Ballot::new(2, 2, 5);
     let mut ack = AckRecord::new_zeroed();
@@ -92,6 +93,11 @@ pub(crate) fn examples() -> Vec<Vec<u8>> {
         sealed(acceptor, 0, &Found { life: 0xB2.into() }, &[members.as_bytes()]),
         sealed(proposer, 0, &Over::new(2, 0xB2), &[]),
         sealed(learner, 0, &process_status(ballot), &[]),
+        sealed(observer, 0, &Probe::new(Way::Group(Role::Learner), Purpose::Burst, 50, 3), &[&[0; 15]]),
+        sealed(observer, 0, &Probe::new(Way::Group(Role::Client), Purpose::Count, 51, 0), &[&[0; 15]]),
+        sealed(observer, 0, &Probe::new(Way::Direct, Purpose::Size, 52, 1), &[&[0; 64]]),
+        sealed(observer, 0, &tally(), &[other_heard().as_bytes()]),
+        sealed(observer, 0, &tally(), &[]),
     ]
 }
 
@@ -150,6 +156,53 @@ fn page(ballot: Ballot, from: u64, until: u64, lives: u16) -> Phase1b {
         blind_until: u64::from(lives).into(),
         lives: lives.into(),
         reserved: [0; 6],
+    }
+}
+
+fn tally() -> Tally {
+    let group = |port| Endpoint::new(SocketAddrV4::new([239, 0, 0, 1].into(), port));
+    Tally {
+        host: crate::host_field("db-1"),
+        sent_at: 1_000_000_000.into(),
+        clock: 1_700_000_000_000_000_000.into(),
+        rounds: 200.into(),
+        space: 425_984.into(),
+        drops: 0.into(),
+        link_mtu: 9000.into(),
+        mtu: 1500.into(),
+        heartbeat: 2_000_000.into(),
+        suspect: 5_000_000.into(),
+        ttl: 1,
+        acceptor_ids: 0xD1D2_D3D4.into(),
+        loopback: 0,
+        clients: group(5000),
+        proposers: group(6000),
+        acceptors: group(7000),
+        learners: group(8000),
+        reserved: [0; 2],
+    }
+}
+
+fn other_heard() -> Heard {
+    Heard {
+        incarnation: 0x77.into(),
+        id: 259.into(),
+        address: [10, 0, 1, 3],
+        rounds: 190.into(),
+        clients: 190.into(),
+        proposers: 133.into(),
+        acceptors: 0.into(),
+        learners: 190.into(),
+        direct_rounds: 180.into(),
+        direct: 180.into(),
+        bursts: 32.into(),
+        burst: 31.into(),
+        silent: 1.into(),
+        again: 0.into(),
+        longest: 1500.into(),
+        longest_direct: 9000.into(),
+        echo: 900_000_000.into(),
+        after: 100_000.into(),
     }
 }
 
@@ -295,7 +348,7 @@ fn each_refusal_names_its_reason() {
     assert_eq!(reason(&|p| p.truncate(12)), "too short: 12 of 40 bytes");
     assert_eq!(reason(&|p| p.resize(PACKET_MAX + 1, 0)), "too long: 9189 bytes");
     assert_eq!(reason(&|p| p[0] = b'Q'), "not ours: wrong magic");
-    assert_eq!(reason(&|p| p[2] = 9), "version 9, not 5");
+    assert_eq!(reason(&|p| p[2] = 9), format!("version 9, not {VERSION}"));
     assert_eq!(reason(&|p| p.push(0)), "says 48 bytes, has 49");
     assert_eq!(reason(&|p| p[3] = 99), "unknown kind 99");
     assert_eq!(reason(&|p| p[6] = 0), "unknown role 0");

@@ -8,8 +8,8 @@ use wire::report::Room;
 use wire::{
     Ack, AckRecord, BEYOND_BITS, Ballot, Body, CatchUp, EntryHeader, Fetch, FixedBody, Found, HEADER_LEN,
     Heartbeat, Hello, Helped, Join, Kind, Layout, Member, Nack, Over, PACKET_MAX, Packet, Phase1a, Phase1b,
-    Phase2a, Phase2b, ProcessStatus, RUNS_MAX, Range, RangeRecord, Report, Role, Run, Sender, Stamp, Submit,
-    Value, Watermark, flags,
+    Phase2a, Phase2b, Probe, ProcessStatus, Purpose, RUNS_MAX, Range, RangeRecord, Report, Role, Run, Sender,
+    Stamp, Submit, Tally, Value, Watermark, Way, flags,
 };
 use zerocopy::byteorder::big_endian::U64;
 use zerocopy::{FromZeros, IntoBytes};
@@ -356,6 +356,12 @@ impl Liar {
                     (0..count).map(|_| Member::new(input.one_of(&IDS), self.life(input))).collect();
                 self.seal(sender, 0, &body, &[members.as_bytes()], input)
             }
+            Kind::Probe => {
+                let way = input.one_of(&[Way::Group(Role::Acceptor), Way::Direct]);
+                let body = Probe::new(way, Purpose::Count, input.byte().into(), 0);
+                self.seal(sender, 0, &body, &[&[0; 16]], input)
+            }
+            Kind::Tally => self.seal(sender, 0, &Tally::new_zeroed(), &[], input),
         }
     }
 

@@ -88,7 +88,7 @@ impl Rig {
             2 => &[1, 2, 3],
             _ => &[0, 1, 2, 3, 65535],
         };
-        let role = Role::ALL[usize::from(choice & 3)];
+        let role = Role::GROUPS[usize::from(choice & 3)];
         let packet = if choice & 16 == 0 { 1472 } else { wire::PACKET_MIN };
         let other = choice & 32 != 0;
         let setup = Setup {
@@ -106,6 +106,7 @@ impl Rig {
             Role::Proposer => Actor::Proposer(Box::new(Proposer::new(setup.clone()))),
             Role::Acceptor => Actor::Acceptor(Box::new(Acceptor::new(setup.clone()))),
             Role::Learner => Actor::Learner(Box::new(Learner::new(setup.clone(), format, 0))),
+            Role::Observer => unreachable!("it was chosen among those with a group"),
         };
         let out = Outbox::new(setup.layout, setup.me);
         let out = if other && role == Role::Acceptor { out.durable() } else { out };

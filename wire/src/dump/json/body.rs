@@ -2,7 +2,10 @@
 
 use super::object::{self, Object};
 use crate::status::state;
-use crate::{AckRecord, BEYOND_BITS, Batch, Body, Packet, ProcessStatus, Range, RangeRecord, Room, Status};
+use crate::{
+    AckRecord, BEYOND_BITS, Batch, Body, Heard, Packet, ProcessStatus, Purpose, Range, RangeRecord, Role,
+    Room, Status, Tally,
+};
 use zerocopy::byteorder::big_endian::{U16, U64};
 
 pub fn tell(object: &mut Object, packet: &Packet) {
@@ -108,6 +111,16 @@ pub fn tell(object: &mut Object, packet: &Packet) {
             object.id("life", body.life.get());
         }
         Body::ProcessStatus(body) => status(object, body),
+        Body::Probe(body, filling) => {
+            if let Some(way) = body.way() {
+                object.text("way", &way.to_string());
+            }
+            object.text("purpose", body.purpose().map_or("", Purpose::name));
+            object.number("index", body.index.get());
+            object.number("round", body.round.get());
+            object.number("bytes", filling.len() as u64);
+        }
+        Body::Tally(body, others) => tally(object, body, others),
     }
 }
 
@@ -146,6 +159,46 @@ fn status(object: &mut Object, status: &ProcessStatus) {
     object.number("syncs", status.syncs.get());
     object.number("sync_total_us", status.sync_total_us.get());
     object.number("memory", status.memory.get());
+}
+
+fn tally(object: &mut Object, body: &Tally, others: &[Heard]) {
+    object.text("host", body.host());
+    object.number("sent_at_ns", body.sent_at.get());
+    object.number("clock_ns", body.clock.get());
+    object.number("rounds", body.rounds.get());
+    object.number("space", body.space.get());
+    object.number("drops", body.drops.get());
+    object.number("link_mtu", body.link_mtu.get());
+    object.number("mtu", body.mtu.get());
+    object.number("heartbeat_us", body.heartbeat.get());
+    object.number("suspect_us", body.suspect.get());
+    object.number("ttl", body.ttl);
+    object.id("acceptor_ids", body.acceptor_ids.get().into());
+    object.number("loopback", body.loopback);
+    let groups = [body.clients, body.proposers, body.acceptors, body.learners];
+    for (role, group) in Role::GROUPS.into_iter().zip(groups) {
+        object.raw(role.name(), format_args!("\"{}\"", group.get()));
+    }
+    object.objects("heard", others, |object, one| {
+        object.number("observer", one.id.get());
+        object.id("incarnation", one.incarnation.get());
+        object.raw("address", format_args!("\"{}\"", std::net::Ipv4Addr::from(one.address)));
+        object.number("rounds", one.rounds.get());
+        let counts = one.groups();
+        for (role, count) in Role::GROUPS.into_iter().zip(counts) {
+            object.number(role.name(), count);
+        }
+        object.number("direct_rounds", one.direct_rounds.get());
+        object.number("direct", one.direct.get());
+        object.number("bursts", one.bursts.get());
+        object.number("burst", one.burst.get());
+        object.number("silent", one.silent.get());
+        object.number("again", one.again.get());
+        object.number("longest", one.longest.get());
+        object.number("longest_direct", one.longest_direct.get());
+        object.number("echo_ns", one.echo.get());
+        object.number("after_ns", one.after.get());
+    });
 }
 
 /// The places of acceptors in the configuration.
