@@ -12,7 +12,8 @@ pub fn name() -> String {
     if name.is_empty() { "unnamed".into() } else { name }
 }
 
-pub fn link(via: &Via) -> Link {
+/// `mtu`: the longest packet that it takes, see [`sockets::longest_packet`].
+pub fn link(via: &Via, mtu: Option<u32>) -> Link {
     let all = sockets::interfaces().unwrap_or_default();
     // A second address may be listed under a label such as eth0:1.
     let of_it = || all.iter().filter(|interface| interface.index == via.index);
@@ -29,7 +30,7 @@ pub fn link(via: &Via) -> Link {
         address: via.address,
         mask: listed.and_then(|interface| interface.mask),
         loopback: via.loopback,
-        mtu: number(&class(&via.name).join("mtu")).and_then(|mtu| u32::try_from(mtu).ok()),
+        mtu,
         more: of_it().filter_map(|interface| interface.address).filter(|one| *one != via.address).collect(),
         choices,
     }
@@ -37,7 +38,7 @@ pub fn link(via: &Via) -> Link {
 
 /// The address of all hosts of the interface's network; `None` where there are no more than two.
 pub fn broadcast(via: &Via) -> Option<Ipv4Addr> {
-    let link = link(via);
+    let link = link(via, None);
     let mask = link.mask.filter(|_| !link.loopback && link.prefix() <= 30)?;
     Some(link.address | !mask)
 }

@@ -78,6 +78,7 @@ struct Examination {
     coalesced: u64,
     unsent: Vec<Unsent>,
     reverse_path_drops: Option<u64>,
+    print_packets: bool,
 }
 
 /// Our own socket's place among the sockets.
@@ -105,7 +106,8 @@ impl Examination {
         let [.., third, fourth] = via.address.octets();
         let id = options.id.unwrap_or(u16::from_be_bytes([third, fourth]));
         let me = Identity { role: Role::Observer, id, incarnation: clock::incarnation() };
-        let tally = tally(conf, &via, sockets.iter().chain([&own]));
+        let link_mtu = sockets::longest_packet(&via, &own);
+        let tally = tally(conf, &via, link_mtu, sockets.iter().chain([&own]));
         let setup =
             Setup { me, address, cluster, broadcast: broadcast.filter(|_| neighbours.is_some()), tally };
         let sender = Sender::new(&own);
@@ -127,6 +129,7 @@ impl Examination {
             coalesced: 0,
             unsent: Vec::new(),
             reverse_path_drops: host::reverse_path_drops(),
+            print_packets: log::log_enabled!(target: "paxos", log::Level::Debug),
             via,
         })
     }
@@ -134,6 +137,14 @@ impl Examination {
     fn run(&mut self, options: &Options, ended: &AtomicBool) -> io::Result<()> {
         let time = clock::nanos(options.time);
         let mut known = 0;
+        log::info!(
+            target: "paxos",
+            "sending and listening on {} ({}) for {} s{}",
+            self.via.name,
+            self.via.address,
+            options.time.as_secs_f64(),
+            if self.via.loopback { "" } else { ", longer when others come: run it on the other hosts now" }
+        );
         while !ended.load(Ordering::Relaxed) {
             let now = self.clock.now();
             let realtime = self.realtime(now);
@@ -153,7 +164,7 @@ impl Examination {
                 self.read(key)?;
             }
             for other in self.course.others().iter().skip(known) {
-                log::info!(target: "paxos", "a doctor is heard at {}", other.address);
+                log::info!(target: "paxos", "another doctor is heard at {}", other.address);
             }
             known = known.max(self.course.others().len());
         }
@@ -180,7 +191,12 @@ impl Examination {
                 self.coalesced += u64::from(datagram.packets().count() > 1);
                 for bytes in datagram.packets() {
                     match Packet::parse(bytes) {
-                        Ok(packet) => self.course.packet(now, realtime, datagram.from, &packet),
+                        Ok(packet) => {
+                            if self.print_packets {
+                                log::debug!(target: "paxos", "< {packet}");
+                            }
+                            self.course.packet(now, realtime, datagram.from, &packet);
+                        }
                         Err(refusal) => self.course.refused(datagram.from, refusal),
                     }
                 }
@@ -230,7 +246,7 @@ impl Examination {
         let facts = Facts {
             conf: conf.clone(),
             host: host::name(),
-            link: host::link(&self.via),
+            link: host::link(&self.via, sockets::longest_packet(&self.via, own)),
             receive: host::receive_buffer(own, conf.buffer),
             send: host::send_buffer(own, conf.buffer),
             sending: self.sender.mode(),
@@ -261,11 +277,16 @@ fn note_unsent(unsent: &mut Vec<Unsent>, run: &Run<'_>, error: &io::Error) {
 }
 
 /// What does not change of our tallies.
-fn tally<'a>(conf: &Conf, via: &Via, sockets: impl Iterator<Item = &'a UdpSocket>) -> Tally {
+fn tally<'a>(
+    conf: &Conf,
+    via: &Via,
+    link_mtu: Option<u32>,
+    sockets: impl Iterator<Item = &'a UdpSocket>,
+) -> Tally {
     let ids: Vec<u8> = conf.acceptor_ids.iter().flat_map(|id| id.to_be_bytes()).collect();
     let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX).into();
     let space = sockets.map(sockets::receive_space).min().unwrap_or(0);
-    let link_mtu = host::link(via).mtu.unwrap_or(u32::from(conf.mtu));
+    let link_mtu = link_mtu.unwrap_or(u32::from(conf.mtu));
     Tally {
         host: host_field(&host::name()),
         space: u32::try_from(space).unwrap_or(u32::MAX).into(),

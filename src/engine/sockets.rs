@@ -242,6 +242,25 @@ pub fn igmp(via: &Via) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
+/// The longest IP packet that the interface takes, bytes, as it is now.
+pub fn longest_packet(via: &Via, socket: &UdpSocket) -> Option<u32> {
+    // SAFETY: all zeros are valid in every field.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    // A second address may be listed under a label such as eth0:1, whose interface is eth0.
+    let name = via.name.split(':').next().unwrap_or_default();
+    if name.len() >= request.ifr_name.len() {
+        return None;
+    }
+    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
+        *to = from as libc::c_char;
+    }
+    // SAFETY: the request is a whole one, its name ends with a zero, and the kernel writes no more than it.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFMTU as _, &mut request) };
+    // SAFETY: every bit pattern is an int; the kernel has written this one when it returned 0.
+    let mtu = unsafe { request.ifr_ifru.ifru_mtu };
+    (result == 0).then_some(u32::try_from(mtu).ok()).flatten()
+}
+
 /// The effective `SO_SNDBUF` in bytes as the kernel counts them, like [`receive_space`].
 pub fn send_space(socket: &UdpSocket) -> usize {
     // As above.
@@ -601,6 +620,18 @@ mod tests {
         let readdressed = Via { index: loopback().index, ..gone };
         let sentence = unicast(&readdressed, 1, 65_536).unwrap_err().to_string();
         assert!(sentence.contains("eth77 (203.0.113.77) is gone"), "{sentence}");
+    }
+
+    #[test]
+    fn loopback_takes_the_longest_packets_and_is_of_no_use_to_others() {
+        let socket = unicast(&loopback(), 1, 65_536).expect("a socket");
+        assert_eq!(longest_packet(&loopback(), &socket), Some(65_536));
+        let nowhere = Via { name: "no such".into(), ..loopback() };
+        assert_eq!(longest_packet(&nowhere, &socket), None);
+        let all = interfaces().expect("a list");
+        let listed = all.iter().find(|interface| interface.address == Some(Ipv4Addr::LOCALHOST)).expect("it");
+        assert!(!listed.reaches_others());
+        assert_eq!(listed.mask, Some(Ipv4Addr::new(255, 0, 0, 0)));
     }
 
     #[test]
