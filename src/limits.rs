@@ -174,6 +174,23 @@ pub const DOCTOR_PROCESSES: usize = 256;
 /// Kinds of refused packets that it lists, by host.
 pub const DOCTOR_REFUSALS: usize = 64;
 
+/// Processes that whoever watches a cluster tells apart: the clients that a leader serves, and as many others. With what each
+/// said twice and its history, 2,048 × (2 × 250 + 8 × 240) bytes = 5 MB.
+pub const WATCH_PROCESSES: usize = 2 * INTAKE_MAX;
+/// Rates of a process that are remembered, a period apart.
+pub const WATCH_HISTORY: usize = 240;
+/// Senders of what is not of the cluster that are told apart.
+pub const WATCH_STRANGERS: usize = 32;
+/// Instances whose digests are remembered, and processes for each: 1,024 × 64 × 24 bytes = 1.6 MB.
+pub const WATCH_DIGESTS: usize = 1024;
+pub const WATCH_VOICES: usize = 64;
+/// Events that are remembered: more than a terminal has lines.
+pub const WATCH_EVENTS: usize = 200;
+
+/// The longest time that a write to an acceptor's log is told to take, µs: a minute. With two digits of it, a histogram of
+/// 20 ranges of 128 numbers of 8 bytes = 20 KiB.
+pub const SYNC_US_MAX: u64 = 60_000_000;
+
 /// One millisecond in nanoseconds.
 pub const MS: u64 = 1_000_000;
 /// One microsecond in nanoseconds.

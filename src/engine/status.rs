@@ -6,6 +6,7 @@
 use super::clock::nanos;
 use super::stats::Stats;
 use crate::conf::Conf;
+use crate::limits::SYNC_US_MAX;
 use crate::protocol::Nanos;
 use hdrhistogram::Histogram;
 use std::fs::File;
@@ -13,9 +14,6 @@ use std::os::unix::fs::FileExt;
 use wire::ProcessStatus;
 use wire::status::{NEVER, state};
 use zerocopy::FromZeros;
-
-/// The longest time that a write to the disk is told to take, µs: a minute.
-const SYNC_MAX: u64 = 60_000_000;
 
 /// What the engine knows of a process over time.
 pub struct Reporter {
@@ -54,7 +52,7 @@ impl Reporter {
             period: conf.status.map(nanos),
             due: 0,
             constant,
-            syncs: Histogram::new_with_max(SYNC_MAX, 2).map_err(|error| error.to_string())?,
+            syncs: Histogram::new_with_max(SYNC_US_MAX, 2).map_err(|error| error.to_string())?,
             syncs_all: (0, 0),
             dropped: (0, None),
             output_bytes: 0,

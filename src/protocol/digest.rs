@@ -80,7 +80,10 @@ mod tests {
     use wire::EntryHeader;
     use zerocopy::{FromZeros, IntoBytes};
 
-    fn of(log: &[&[(u16, u64, &[u8])]]) -> Digest {
+    /// The entries of each batch: client, number, bytes.
+    type Log<'a> = &'a [&'a [(u16, u64, &'a [u8])]];
+
+    fn of(log: Log<'_>) -> Digest {
         let mut digest = Digest::default();
         for entries in log {
             let mut batch = Vec::new();
@@ -95,10 +98,9 @@ mod tests {
 
     #[test]
     fn whatever_the_order_depends_on_changes_the_digest() {
-        let log: &[&[(u16, u64, &[u8])]] =
-            &[&[(1, 0, b"one\n"), (2, 0, b"two\n")], &[(1, 1, b"three, and more\n")]];
+        let log: Log<'_> = &[&[(1, 0, b"one\n"), (2, 0, b"two\n")], &[(1, 1, b"three, and more\n")]];
         let expected = of(log).value;
-        let others: [&[&[(u16, u64, &[u8])]]; 8] = [
+        let others: [Log<'_>; 8] = [
             &[&[(2, 0, b"two\n"), (1, 0, b"one\n")], log[1]],
             &[log[1], log[0]],
             &[log[0]],

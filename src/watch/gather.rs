@@ -5,6 +5,9 @@
 //! same instance only.
 
 use crate::conf::Conf;
+use crate::limits::{
+    WATCH_DIGESTS, WATCH_EVENTS, WATCH_HISTORY, WATCH_PROCESSES, WATCH_STRANGERS, WATCH_VOICES,
+};
 use crate::protocol::Nanos;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddrV4;
@@ -13,18 +16,6 @@ use std::time::Duration;
 use wire::status::state;
 use wire::{Body, Packet, ProcessStatus, Refusal, Role, Sender};
 
-/// Processes that are told apart; more are not noted.
-pub const PROCESSES_MAX: usize = 2048;
-/// Strangers that are told apart.
-const STRANGERS_MAX: usize = 32;
-/// Instances whose digests are remembered.
-const DIGESTS_MAX: usize = 1024;
-/// Processes whose digest is remembered for one instance.
-const VOICES_MAX: usize = 64;
-/// Events that are remembered.
-const EVENTS_MAX: usize = 200;
-/// Moments of a process that are remembered for its history.
-pub const HISTORY_MAX: usize = 240;
 /// A process that is silent for so long is forgotten,
 const FORGOTTEN: Nanos = 600 * SECOND;
 /// but a client, which ends when it is done, is forgotten as soon as it is silent.
@@ -167,7 +158,7 @@ impl Cluster {
     }
 
     fn strange(&mut self, now: Nanos, from: SocketAddrV4, why: Strange) {
-        let full = self.strangers.len() >= STRANGERS_MAX;
+        let full = self.strangers.len() >= WATCH_STRANGERS;
         let same = |stranger: &&mut Stranger| stranger.from == from && stranger.why == why;
         match self.strangers.iter_mut().find(same) {
             Some(stranger) => (stranger.last, stranger.packets) = (now, stranger.packets + 1),
@@ -180,7 +171,7 @@ impl Cluster {
         let key = (sender.role, sender.id, sender.incarnation);
         let lag = self.lag(sender.role, log, &status);
         let report = Report { at: now, status, log, lag };
-        let full = self.seen.len() >= PROCESSES_MAX;
+        let full = self.seen.len() >= WATCH_PROCESSES;
         match self.seen.get_mut(&key) {
             // One that was overtaken, or came twice.
             Some(seen) if status.up_ms <= seen.last.status.up_ms => return,
@@ -191,7 +182,7 @@ impl Cluster {
                 seen.address = from;
                 seen.before = Some(std::mem::replace(&mut seen.last, report));
                 let rates = seen.rates().unwrap_or_default();
-                if seen.history.len() == HISTORY_MAX {
+                if seen.history.len() == WATCH_HISTORY {
                     seen.history.pop_front();
                 }
                 seen.history.push_back(if sender.role == Role::Client {
@@ -245,11 +236,11 @@ impl Cluster {
     fn compare(&mut self, key: Key, log: u32, status: &ProcessStatus) {
         for (until, digest) in status.digests() {
             let voices = self.digests.entry((log, until)).or_default();
-            if voices.len() < VOICES_MAX && !voices.contains(&(key, digest)) {
+            if voices.len() < WATCH_VOICES && !voices.contains(&(key, digest)) {
                 voices.push((key, digest));
             }
         }
-        while self.digests.len() > DIGESTS_MAX {
+        while self.digests.len() > WATCH_DIGESTS {
             // What differs is kept: it will not be said again.
             let agreed = self.digests.iter().find(|(_, voices)| !differ(voices)).map(|(at, _)| *at);
             match agreed {
@@ -314,7 +305,7 @@ impl Cluster {
     }
 
     fn trim(&mut self) {
-        let more = self.events.len().saturating_sub(EVENTS_MAX);
+        let more = self.events.len().saturating_sub(WATCH_EVENTS);
         self.events.drain(..more);
     }
 
@@ -529,8 +520,8 @@ mod tests {
                 status.digest = u64::from(id).into();
             });
         }
-        assert_eq!(scene.cluster.processes().count(), PROCESSES_MAX);
+        assert_eq!(scene.cluster.processes().count(), WATCH_PROCESSES);
         assert!(scene.cluster.left_out > 0);
-        assert!(scene.cluster.digests.len() <= DIGESTS_MAX && scene.cluster.events.len() <= EVENTS_MAX);
+        assert!(scene.cluster.digests.len() <= WATCH_DIGESTS && scene.cluster.events.len() <= WATCH_EVENTS);
     }
 }
