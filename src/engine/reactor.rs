@@ -36,7 +36,7 @@ use zerocopy::FromBytes;
 const SIGNALS: usize = 1000;
 /// How many groups there are.
 const ROLES: usize = Role::GROUPS.len();
-/// How often refused packets are mentioned.
+/// How often refused packets are mentioned, of each reason.
 const REFUSALS_TOLD: Nanos = 10_000_000_000;
 
 /// Why the reactor ended.
@@ -88,15 +88,6 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// What was told of refused packets, and when more may be.
-#[derive(Debug, Default)]
-struct Told {
-    next: Nanos,
-    refused: u64,
-    /// Those of them that were of another version.
-    versions: u64,
-}
-
 /// What a role's command adds to the reactor: input, limits in time, talk.
 pub trait Driver<R> {
     /// Called in every turn before the role acts. Returns when to be called again at the latest.
@@ -146,11 +137,8 @@ pub struct Reactor {
     space_max: usize,
     output: Option<File>,
     stats: Stats,
-    told: Told,
+    refusals: Refusals,
     talk: Talk,
-    last_refusal: Option<(Refusal, SocketAddrV4)>,
-    /// The same of a packet of another version of the wire.
-    last_version: Option<(u8, SocketAddrV4)>,
     print_packets: bool,
     reporter: Reporter,
     /// The addresses of `sockets`: where what comes in was sent to.
@@ -286,10 +274,8 @@ impl Reactor {
             space_max: if via.loopback { usize::MAX } else { LAN_SPACE },
             output: None,
             stats: Stats::default(),
-            told: Told::default(),
+            refusals: Refusals::default(),
             talk: Talk::default(),
-            last_refusal: None,
-            last_version: None,
             print_packets: log::log_enabled!(log::Level::Debug),
             reporter,
             addresses,
@@ -408,7 +394,7 @@ impl Reactor {
                 Step::End => return self.finish(End::Driver, role),
             };
             self.attend(now, packets, role)?;
-            self.mention_refusals(now);
+            self.refusals.mention(now, &self.stats);
             self.tell_supervisor(now, role);
         }
     }
@@ -505,10 +491,7 @@ impl Reactor {
                     }
                     Err(refusal) => {
                         self.stats.refused[refusal.index()] += 1;
-                        match refusal {
-                            Refusal::Version(version) => self.last_version = Some((version, datagram.from)),
-                            _ => self.last_refusal = Some((refusal, datagram.from)),
-                        }
+                        self.refusals.note(refusal, datagram.from);
                     }
                 }
             }
@@ -620,28 +603,50 @@ impl Reactor {
             supervisor.alive(now, Standing { standing, decided_until, stats: &self.stats });
         }
     }
+}
 
-    /// Mentions packets that were refused, now and then, never one by one.
-    fn mention_refusals(&mut self, now: Nanos) {
-        let (versions, all) = (self.stats.other_versions(), self.stats.refusals());
-        if all == self.told.refused || now < self.told.next {
+/// Mentions packets that were refused, now and then, never one by one: the last one of each reason.
+#[derive(Default)]
+struct Refusals {
+    last: [Option<(Refusal, SocketAddrV4)>; Refusal::COUNT],
+    /// Whether something came that was not mentioned.
+    new: bool,
+    /// Of each reason: before when it is not mentioned again, and how many were.
+    told: [(Nanos, u64); Refusal::COUNT],
+}
+
+impl Refusals {
+    fn note(&mut self, refusal: Refusal, from: SocketAddrV4) {
+        self.last[refusal.index()] = Some((refusal, from));
+        self.new = true;
+    }
+
+    fn mention(&mut self, now: Nanos, stats: &Stats) {
+        if !self.new {
             return;
         }
-        let new_versions = versions - self.told.versions;
-        let new_others = all - self.told.refused - new_versions;
-        if let Some((version, from)) = self.last_version.filter(|_| new_versions > 0) {
-            log::warn!(
-                target: "paxos",
-                "refused {} of another version of the wire, {version}; this program speaks {VERSION}; the \
-                 last one came from {from}. Is an upgrade under way? Programs of different versions do not hear each other: \
-                 start the same one everywhere",
-                packets(new_versions)
-            );
+        self.new = false;
+        for (last, (told, refused)) in self.last.iter_mut().zip(self.told.iter_mut().zip(stats.refused)) {
+            let Some((refusal, from)) = *last else { continue };
+            if now < told.0 {
+                self.new = true;
+                continue;
+            }
+            let new = refused - told.1;
+            let s = if new == 1 { "" } else { "s" };
+            match refusal {
+                Refusal::Version(version) => log::warn!(
+                    target: "paxos",
+                    "refused {new} packet{s} of another version of the wire, {version}; this program speaks {VERSION}; the \
+                     last one came from {from}. Is an upgrade under way? Programs of different versions do not hear each \
+                     other: start the same one everywhere"
+                ),
+                _ => {
+                    log::warn!(target: "paxos", "refused {new} packet{s}; the last one, from {from}: {refusal}")
+                }
+            }
+            (*last, *told) = (None, (now + REFUSALS_TOLD, refused));
         }
-        if let Some((refusal, from)) = self.last_refusal.filter(|_| new_others > 0) {
-            log::warn!(target: "paxos", "refused {}; the last one, from {from}: {refusal}", packets(new_others));
-        }
-        self.told = Told { next: now + REFUSALS_TOLD, refused: all, versions };
     }
 }
 
@@ -675,11 +680,6 @@ fn write_all(file: &mut File, mut bytes: &[u8]) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// `1 packet`, `2 packets`
-fn packets(count: u64) -> String {
-    format!("{count} packet{}", if count == 1 { "" } else { "s" })
 }
 
 /// Keeps a process from flooding its log, whatever happens to it: so many lines at once, then a few per
