@@ -31,6 +31,8 @@ pub struct Source {
     again: u32,
     /// The latest round of which something came by a group.
     by_group: Option<u32>,
+    /// The most rounds in a row, before that one, of which nothing came by any group.
+    silent: u32,
     longest: u16,
     longest_direct: u16,
     pub told: Option<Told>,
@@ -69,6 +71,7 @@ impl Source {
             bursts: Marks::default(),
             again: 0,
             by_group: None,
+            silent: 0,
             longest: 0,
             longest_direct: 0,
             told: None,
@@ -102,6 +105,7 @@ impl Source {
         };
         self.again += u32::from(!new);
         if matches!(way, Way::Group(_)) {
+            self.silent = self.silent.max(self.silence_until(round));
             self.by_group = self.by_group.max(Some(round));
         }
         // A run of packets passes where no single one of that length does: virtual links cut it late.
@@ -151,7 +155,7 @@ impl Source {
         let [clients, proposers, acceptors, learners] =
             [0, 1, 2, 3].map(|group: usize| self.groups[group].count(rounds.clone()).into());
         let bursts = plan::bursts(rounds.clone());
-        let (first, top) = self.rounds.unwrap_or_default();
+        let top = self.rounds.map_or(0, |(_, top)| top);
         Heard {
             incarnation: self.sender.incarnation.into(),
             id: self.sender.id.into(),
@@ -165,13 +169,19 @@ impl Source {
             direct: self.direct.count(direct).into(),
             bursts: (bursts.len() as u32).into(),
             burst: self.bursts.count(bursts).into(),
-            silent: (top - self.by_group.unwrap_or(first).min(top)).into(),
+            silent: self.silent.max(self.silence_until(top)).into(),
             again: self.again.into(),
             longest: self.longest.into(),
             longest_direct: self.longest_direct.into(),
             echo: self.told.as_ref().map_or(0, |told| told.tally.sent_at.get()).into(),
             after: self.told.as_ref().map_or(0, |told| now.saturating_sub(told.at)).into(),
         }
+    }
+
+    /// Rounds since the last of which something came by a group.
+    fn silence_until(&self, round: u32) -> u32 {
+        let first = self.rounds.map_or(round, |(first, _)| first);
+        round.saturating_sub(self.by_group.unwrap_or(first))
     }
 
     /// The rounds that count, from the first one that should.

@@ -10,7 +10,7 @@ use wire::Role;
 const ROUNDS_MIN: u32 = 40;
 /// Rounds after which whoever is there has been heard, 1 s.
 const SETTLED: u32 = 200;
-/// Rounds without anything by any group after which that has stopped: 0.5 s. Of 100 rounds, 400 packets, no loss at random
+/// Rounds in a row without anything by any group that are no loss: 0.5 s. Of 100 rounds, 400 packets, no loss at random
 /// takes all.
 const STOPPED: u32 = 100;
 /// The same where it has stopped elsewhere: 0.1 s.
@@ -219,7 +219,7 @@ impl Network<'_> {
         }
     }
 
-    /// Multicast that came at first and then no more.
+    /// Multicast that came at first, and then no more, or only after a time.
     fn stopped(&mut self, to: &mut Findings) {
         let alive: Vec<Pair> = self.untold().into_iter().filter(|pair| !all_dead(pair)).collect();
         let silent_for = |rounds: u32| move |pair: &Pair| pair.heard.silent.get() >= rounds;
@@ -232,8 +232,8 @@ impl Network<'_> {
         self.told.extend(stopped.iter().map(|pair| (pair.from, pair.to)));
         let seconds = f64::from(longest) * plan::ROUND as f64 / 1e9;
         let what = format!(
-            "multicast reached {} at first and then no more, by no group, for the last {seconds:.1} s, though direct packets or \
-             broadcasts of the same hosts still came",
+            "for {seconds:.1} s in a row no multicast of others reached {}, by no group, though it did at other times, and direct packets \
+             or broadcasts of the same hosts came meanwhile",
             self.labels(&hosts)
         );
         let mend = "turn on the querier of the switch (\"IGMP snooping querier\"), or its snooping off; of a Linux bridge: \

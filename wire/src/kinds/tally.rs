@@ -102,7 +102,7 @@ record! {
         pub bursts: U32,
         /// How many of them came.
         pub burst: U32,
-        /// How many rounds have passed since the last of which a probe came by any group.
+        /// The most rounds in a row of which nothing came by any group.
         pub silent: U32,
         /// Probes that came again.
         pub again: U32,
