@@ -17,6 +17,7 @@ pub mod cli;
 pub mod conf;
 pub mod engine;
 pub mod journal;
+pub mod keygen;
 pub mod limits;
 pub mod planted;
 pub mod protocol;

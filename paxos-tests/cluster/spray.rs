@@ -179,7 +179,7 @@ impl Forge {
     pub fn new(samples: &[Vec<u8>], address: SocketAddrV4) -> Forge {
         let packet = Packet::parse(&samples[0]).expect("samples are sound");
         // The longest there is: longer than an honest process of this cluster may send.
-        let layout = Layout { packet: PACKET_MAX, cluster: packet.header.cluster.get() };
+        let layout = Layout { packet: PACKET_MAX, cluster: packet.header.cluster.get(), trailer: 0 };
         let logs = samples.iter().filter_map(|bytes| Packet::parse(bytes).ok()).map(|p| p.header.log.get());
         let log = logs.max().unwrap_or(0);
         assert!(log != 0, "the samples hold packets of processes that know the log");

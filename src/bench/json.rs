@@ -2,7 +2,7 @@
 //! Names do not change, and end with their unit.
 
 use super::measure::{Measure, Summary};
-use super::setting::{Amount, Setting};
+use super::setting::{Amount, Seal, Setting};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -35,12 +35,14 @@ fn about(setting: &Setting) -> String {
     format!(
         ",\"value_bytes\":{size},\"clients\":{clients},\"proposers\":{proposers},\"acceptors\":{acceptors},\
          \"learners\":{learners},\"mtu_bytes\":{mtu},\"heartbeat_ms\":{},\"suspect_ms\":{},\"durable\":{},\
-         \"reserve_bytes\":{},\"loss_percent\":{},\"rate_values_per_s\":{rate},\"duration_s\":{seconds},\"values_asked\":{values}",
+         \"reserve_bytes\":{},\"loss_percent\":{},\"sealed\":{},\"encrypted\":{},\"rate_values_per_s\":{rate},\"duration_s\":{seconds},\"values_asked\":{values}",
         plain(ms(setting.heartbeat)),
         plain(ms(setting.suspect)),
         setting.data.is_some(),
         setting.reserve,
-        plain(*loss)
+        plain(*loss),
+        setting.seal != Seal::No,
+        setting.seal == Seal::Encrypt
     )
 }
 

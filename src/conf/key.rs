@@ -19,10 +19,12 @@ pub(super) enum Key {
     Buffer,
     Reserve,
     Data,
+    Key,
+    Encrypt,
 }
 
 impl Key {
-    pub(super) const ALL: [Key; 13] = [
+    pub(super) const ALL: [Key; 15] = [
         Key::Clients,
         Key::Proposers,
         Key::Acceptors,
@@ -36,6 +38,8 @@ impl Key {
         Key::Buffer,
         Key::Reserve,
         Key::Data,
+        Key::Key,
+        Key::Encrypt,
     ];
 
     /// The four that every file has.
@@ -63,6 +67,8 @@ impl Key {
             Key::Buffer => "buffer 4MiB",
             Key::Reserve => "reserve 1024MiB",
             Key::Data => "data /var/lib/paxos/%i",
+            Key::Key => "key paxos.key",
+            Key::Encrypt => "encrypt yes",
         }
     }
 

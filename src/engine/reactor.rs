@@ -8,6 +8,7 @@ use super::attention::Attention;
 use super::batch::{Mode, READ_MAX, Receiver, Run, Sender};
 use super::clock::{self, Clock};
 use super::files::Files;
+use super::guard::{Guard, SOCKETS};
 use super::sockets::{self, Via};
 use super::stats::Stats;
 use super::trace::{self, Trace};
@@ -19,7 +20,7 @@ use crate::wheel::Wheel;
 use polling::{Event, Events, PollMode, Poller};
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -27,14 +28,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
-use wire::{HEADER_LEN, Header, Layout, Packet, Refusal, Role, Sender as Identity};
+use wire::sealing::Sealer;
+use wire::{HEADER_LEN, Header, Keys, Layout, PACKET_MAX, Packet, Refusal, Role, Sender as Identity};
 use zerocopy::FromBytes;
 
 /// Poller key of the signal pipe; sockets have their index.
 const SIGNALS: usize = 1000;
+/// Poller key of the pipe that tells of SIGHUP.
+const HANGUPS: usize = 1001;
 /// How many groups there are.
 const ROLES: usize = Role::ALL.len();
-/// How often refused packets are mentioned.
+/// How often refused packets are mentioned, of each reason.
 const REFUSALS_TOLD: Nanos = 10_000_000_000;
 
 /// Why the reactor ended.
@@ -129,19 +133,33 @@ pub struct Reactor {
     journal: Option<Journal<Files>>,
     groups: [SocketAddrV4; 4],
     me: Identity,
+    layout: Layout,
     /// The longest packet of this configuration.
     packet_max: usize,
     /// Of larger receive buffers no more is filled.
     space_max: usize,
     output: Option<File>,
     stats: Stats,
-    told: (Nanos, u64),
+    refusals: Refusals,
     talk: Talk,
-    last_refusal: Option<(Refusal, SocketAddrV4)>,
     print_packets: bool,
     /// The addresses of `sockets`: where what comes in was sent to.
     addresses: Vec<SocketAddrV4>,
     trace: Option<Trace>,
+    /// There where packets are sealed.
+    sealing: Option<Sealing>,
+}
+
+/// What a process has where packets are sealed.
+struct Sealing {
+    guard: Guard,
+    /// The file of the keys.
+    path: PathBuf,
+    encrypts: bool,
+    /// Becomes readable with SIGHUP.
+    hangups: UnixStream,
+    /// Where a packet is copied to that is about to be decrypted, for who wants to see it as it was.
+    copy: Box<[u8; PACKET_MAX]>,
 }
 
 /// A client talks to a person about values; how it talks to the network is for who asks.
@@ -203,8 +221,7 @@ impl Reactor {
         let sender = Sender::new(&own);
         sockets.push(own);
         addresses.push(address);
-        let cluster = cluster(conf);
-        let layout = Layout { packet: usize::from(conf.mtu) - 28, cluster };
+        let layout = conf.layout();
         let me = Identity { role, id, incarnation: clock::incarnation() };
         let setup = Setup {
             me,
@@ -227,13 +244,23 @@ impl Reactor {
         // SAFETY: as above.
         unsafe { poller.add_with_mode(&signals, Event::readable(SIGNALS), PollMode::Level) }
             .map_err(|error| system("catch signals", error))?;
+        let sealing = conf.key_file().map(|path| Sealing::open(path, conf.encrypt)).transpose()?;
+        let mut outbox = Outbox::new(layout, me);
+        if let Some((sealing, keys)) = &sealing {
+            assert!(sockets.len() <= SOCKETS, "a window for each socket");
+            outbox.seal_with(Sealer::new(keys.first(), layout.cluster, me, sealing.encrypts), groups);
+            // SAFETY: as above.
+            unsafe { poller.add_with_mode(&sealing.hangups, Event::readable(HANGUPS), PollMode::Level) }
+                .map_err(|error| system("catch SIGHUP", error))?;
+        }
         let clock = Clock::start();
         log::log!(
             target: "paxos",
             chatty(role),
-            "{role} {id} on {} ({}), cluster {cluster:08x}, receive buffers {} KiB{}",
+            "{role} {id} on {} ({}), cluster {:08x}, receive buffers {} KiB{}",
             via.name,
             via.address,
+            layout.cluster,
             sockets.iter().map(sockets::receive_space).min().unwrap_or(0) / 1024,
             if via.loopback {
                 "; nothing leaves this host: write `interface NAME` in the configuration to change that"
@@ -241,6 +268,9 @@ impl Reactor {
                 ""
             }
         );
+        if let Some((sealing, keys)) = &sealing {
+            log::log!(target: "paxos", chatty(role), "{}", sealing.text(keys));
+        }
         let reactor = Reactor {
             poller,
             clock,
@@ -251,23 +281,21 @@ impl Reactor {
             receiver: Receiver::new(),
             sender,
             wheel: Wheel::new(clock.now()),
-            outbox: match journal {
-                Some(_) => Outbox::new(layout, me).durable(),
-                None => Outbox::new(layout, me),
-            },
+            outbox: if journal.is_some() { outbox.durable() } else { outbox },
             journal,
             groups,
             me,
+            layout,
             packet_max: layout.packet,
             space_max: if via.loopback { usize::MAX } else { LAN_SPACE },
             output: None,
             stats: Stats::default(),
-            told: (0, 0),
+            refusals: Refusals::default(),
             talk: Talk::default(),
-            last_refusal: None,
             print_packets: log::log_enabled!(log::Level::Debug),
             addresses,
             trace: None,
+            sealing: sealing.map(|(sealing, _)| sealing),
         };
         Ok((reactor, setup))
     }
@@ -343,6 +371,7 @@ impl Reactor {
             for event in events.iter() {
                 match event.key {
                     SIGNALS => return self.finish(End::Signal),
+                    HANGUPS => self.reload(),
                     key => readable |= 1 << key,
                 }
             }
@@ -374,7 +403,7 @@ impl Reactor {
                 Step::End => return self.finish(End::Driver),
             };
             self.attend(now, packets, role)?;
-            self.mention_refusals(now);
+            self.refusals.mention(now, &self.stats);
         }
     }
 
@@ -431,36 +460,64 @@ impl Reactor {
             }
             self.tell_space(role);
         }
-        for datagram in self.receiver.datagrams() {
-            for bytes in datagram.packets() {
-                if is_from(self.me, bytes) {
-                    continue;
+        let address = self.addresses[key];
+        for (from, bytes) in self.receiver.packets_mut() {
+            if is_from(self.me, bytes) {
+                continue;
+            }
+            self.stats.received += 1;
+            let length = bytes.len();
+            let (came, parsed): (&[u8], _) = match &mut self.sealing {
+                _ if length > self.packet_max => (bytes, Err(Refusal::Long { length })),
+                None => {
+                    let bytes = &*bytes;
+                    (bytes, Packet::parse(bytes))
                 }
-                self.stats.received += 1;
-                let parsed = if bytes.len() > self.packet_max {
-                    Err(Refusal::Long { length: bytes.len() })
-                } else {
-                    Packet::parse(bytes)
-                };
-                if let Some(trace) = &mut self.trace {
-                    let refused = parsed.as_ref().err().map(|refusal| refusal as &dyn fmt::Display);
-                    trace.received(datagram.from, self.addresses[key], bytes, refused);
+                Some(Sealing { guard, copy, .. }) => {
+                    if self.trace.is_some() {
+                        copy[..length].copy_from_slice(bytes);
+                    }
+                    (&copy[..length], guard.open((key, address), bytes))
                 }
-                match parsed {
-                    Ok(packet) => {
-                        if self.print_packets {
-                            log::debug!(target: "paxos", "< {packet}");
-                        }
-                        role.packet(now, datagram.from, &packet, &mut self.outbox);
+            };
+            if let Some(trace) = &mut self.trace {
+                let refused = parsed.as_ref().err().map(|refusal| refusal as &dyn fmt::Display);
+                trace.received(from, address, came, refused);
+            }
+            match parsed {
+                Ok(packet) => {
+                    if self.print_packets {
+                        log::debug!(target: "paxos", "< {packet}");
                     }
-                    Err(refusal) => {
-                        self.stats.refused[refusal.index()] += 1;
-                        self.last_refusal = Some((refusal, datagram.from));
-                    }
+                    role.packet(now, from, &packet, &mut self.outbox);
+                }
+                Err(refusal) => {
+                    self.stats.refused[refusal.index()] += 1;
+                    self.refusals.note(refusal, from);
                 }
             }
         }
         Ok(count)
+    }
+
+    /// Goes over to the keys that the file has now; to none when it is wrong.
+    fn reload(&mut self) {
+        let Some(sealing) = &mut self.sealing else { return };
+        // However often it was sent, the file is read once.
+        let mut told = [0; 64];
+        while matches!((&sealing.hangups).read(&mut told), Ok(read) if read == told.len()) {}
+        match Keys::load(&sealing.path) {
+            Ok(keys) => {
+                let cluster = self.layout.cluster;
+                let sealer = Sealer::new(keys.first(), cluster, self.me, sealing.encrypts);
+                self.outbox.seal_with(sealer, self.groups);
+                log::info!(target: "paxos", "{}", sealing.text(&keys));
+                sealing.guard.replace(keys);
+            }
+            Err(error) => {
+                log::error!(target: "paxos", "{error}; the keys from before stay in use");
+            }
+        }
     }
 
     fn tell_space<R: Process>(&self, role: &mut R) {
@@ -486,7 +543,14 @@ impl Reactor {
         });
         if self.print_packets {
             for (_, bytes) in self.outbox.queued() {
-                if let Ok(packet) = Packet::parse(bytes) {
+                let packet = match (self.outbox.sealer(), &mut self.sealing) {
+                    (Some(sealer), Some(Sealing { copy, .. })) => {
+                        copy[..bytes.len()].copy_from_slice(bytes);
+                        sealer.read(&mut copy[..bytes.len()])
+                    }
+                    _ => Packet::parse(bytes),
+                };
+                if let Ok(packet) = packet {
                     log::debug!(target: "paxos", "> {packet}");
                 }
             }
@@ -548,18 +612,61 @@ impl Reactor {
             Err(error) => Err(error),
         }
     }
+}
 
-    /// Mentions packets that were refused, now and then, never one by one.
-    fn mention_refusals(&mut self, now: Nanos) {
-        let refused = self.stats.refusals();
-        if refused == self.told.1 || now < self.told.0 {
+impl Sealing {
+    /// Reads the keys, and catches SIGHUP, which from now on asks for them to be read again.
+    fn open(path: PathBuf, encrypts: bool) -> Result<(Sealing, Keys), String> {
+        let keys = Keys::load(&path).map_err(|error| error.to_string())?;
+        let hangups = hangups().map_err(|error| format!("cannot catch SIGHUP: {error}"))?;
+        let guard = Guard::new(keys.clone());
+        Ok((Sealing { guard, path, encrypts, hangups, copy: Box::new([0; PACKET_MAX]) }, keys))
+    }
+
+    /// `sealing with key 2, and accepting key 1; encrypting`
+    fn text(&self, keys: &Keys) -> String {
+        let others = keys.ids();
+        let others = others.split_once(", ").map_or(String::new(), |(_, others)| {
+            let s = if others.contains(',') { "s" } else { "" };
+            format!(", and accepting key{s} {others}")
+        });
+        let encrypting = if self.encrypts { "; encrypting" } else { "" };
+        format!("sealing with key {}{others}{encrypting}", keys.first().id())
+    }
+}
+
+/// Mentions packets that were refused, now and then, never one by one: the last one of each reason.
+#[derive(Default)]
+struct Refusals {
+    last: [Option<(Refusal, SocketAddrV4)>; Refusal::COUNT],
+    /// Whether something came that was not mentioned.
+    new: bool,
+    /// Of each reason: before when it is not mentioned again, and how many were.
+    told: [(Nanos, u64); Refusal::COUNT],
+}
+
+impl Refusals {
+    fn note(&mut self, refusal: Refusal, from: SocketAddrV4) {
+        self.last[refusal.index()] = Some((refusal, from));
+        self.new = true;
+    }
+
+    fn mention(&mut self, now: Nanos, stats: &Stats) {
+        if !self.new {
             return;
         }
-        if let Some((refusal, from)) = self.last_refusal {
-            let new = refused - self.told.1;
-            log::warn!(target: "paxos", "refused {new} packets; the last one, from {from}: {refusal}");
+        self.new = false;
+        for (last, (told, refused)) in self.last.iter_mut().zip(self.told.iter_mut().zip(stats.refused)) {
+            let Some((refusal, from)) = *last else { continue };
+            if now < told.0 {
+                self.new = true;
+                continue;
+            }
+            let new = refused - told.1;
+            let s = if new == 1 { "" } else { "s" };
+            log::warn!(target: "paxos", "refused {new} packet{s}; the last one, from {from}: {refusal}");
+            (*last, *told) = (None, (now + REFUSALS_TOLD, refused));
         }
-        self.told = (now + REFUSALS_TOLD, refused);
     }
 }
 
@@ -569,6 +676,9 @@ impl Drop for Reactor {
             let _ = self.poller.delete(socket);
         }
         let _ = self.poller.delete(&self.signals);
+        if let Some(sealing) = &self.sealing {
+            let _ = self.poller.delete(&sealing.hangups);
+        }
     }
 }
 
@@ -627,9 +737,9 @@ fn is_from(me: Identity, bytes: &[u8]) -> bool {
         })
 }
 
-/// What processes with other groups, acceptors or mtu have another of.
+/// What processes have another of whose groups, acceptors or mtu differ, or of which one seals packets and one does not.
 pub fn cluster(conf: &Conf) -> u32 {
-    twox_hash::XxHash3_64::oneshot(conf.agreed().as_bytes()) as u32
+    conf.layout().cluster
 }
 
 /// The interface that the configuration names.
@@ -640,6 +750,14 @@ fn via(conf: &Conf) -> Result<Via, String> {
         Interface::Address(address) => sockets::Which::Address(*address),
     };
     sockets::via(&which).map_err(|error| error.to_string())
+}
+
+/// A stream that becomes readable with every SIGHUP.
+fn hangups() -> io::Result<UnixStream> {
+    let (read, write) = UnixStream::pair()?;
+    read.set_nonblocking(true)?;
+    signal_hook::low_level::pipe::register(signal_hook::consts::SIGHUP, write)?;
+    Ok(read)
 }
 
 /// A stream that becomes readable with the first SIGTERM or SIGINT. The second one ends the process at once:

@@ -27,7 +27,7 @@ use core::net::SocketAddrV4;
 use wire::report::Room;
 use wire::{
     Ballot, Batch, Body, Fetch, Helped, Join, Nack, Packet, Phase1b, Phase2a, Phase2b, RANGES_MAX, Range,
-    RangeRecord, Role, Value, batch_packet, flags, sequence_field,
+    RangeRecord, Role, Value, flags, sequence_field,
 };
 use zerocopy::IntoBytes;
 
@@ -285,7 +285,7 @@ impl Acceptor {
         self.read_until = self.read_until.max(instance + 1);
         self.queue = instance.saturating_sub(decided_until);
         match self.votes.ranges() {
-            [all] if all.until == instance => self.unvoted += cost(batch_packet(batch.as_bytes().len())),
+            [all] if all.until == instance => self.unvoted += cost(self.setup.layout.batch_packet(batch.as_bytes().len())),
             _ => self.vote_due = true,
         }
         if instance >= decided_until.saturating_add(AHEAD_MAX) && !planted(Bug::FarAheadStored) {

@@ -10,7 +10,7 @@ use super::rto::{LATER, PROBE, Rto, UNLUCKY};
 use super::{Nanos, Process, Setup};
 use crate::limits::{CLIENT_WINDOW, MS, NAGLE_INSTANCES};
 use core::net::SocketAddrV4;
-use wire::{Ack, AckRecord, BEYOND_BITS, Ballot, Body, Packet, Role, Status, Submit, entry_room, flags};
+use wire::{Ack, AckRecord, BEYOND_BITS, Ballot, Body, Packet, Role, Status, Submit, flags};
 use zerocopy::FromZeros;
 
 const HEARTBEAT: usize = 0;
@@ -83,7 +83,7 @@ pub struct Client {
 
 impl Client {
     pub fn new(setup: Setup) -> Client {
-        let room = entry_room(setup.layout.packet);
+        let room = setup.layout.entry_room();
         Client {
             identity: Identity::new(&setup),
             room,

@@ -6,6 +6,7 @@ use crate::limits::{OUTBOX_BYTES, OUTBOX_PACKETS, OUTPUT_TURN};
 use crate::planted::{Bug, planted};
 use core::fmt;
 use core::net::SocketAddrV4;
+use wire::sealing::{SEQUENCE_MAX, Sealer};
 use wire::{Ballot, FixedBody, Layout, Life, Role, Sender, Stamp};
 
 /// Where a packet goes.
@@ -31,6 +32,8 @@ pub enum Stop {
     /// Two values came for one instance that cannot both be right: a process broke the protocol, or two
     /// clusters were mixed.
     Conflict { instance: u64 },
+    /// This start has sent as many packets as it can number.
+    Numbers,
     /// The acceptors began a new log, and this process belongs to the former one.
     OtherLog { own: u32, new: u32 },
 }
@@ -210,6 +213,8 @@ pub struct Queued {
 pub struct Outbox {
     layout: Layout,
     me: Sender,
+    /// What seals the packets, and the addresses of the groups; none: they are not sealed.
+    sealer: Option<(Sealer, [SocketAddrV4; 4])>,
     /// The life of the log that stands in every header.
     log: u32,
     sequence: u64,
@@ -235,6 +240,7 @@ impl Outbox {
         Outbox {
             layout,
             me,
+            sealer: None,
             log: 0,
             sequence: 0,
             journal: None,
@@ -256,6 +262,16 @@ impl Outbox {
     pub fn durable(mut self) -> Outbox {
         self.journal = Some(Frame::default());
         self
+    }
+
+    /// Seals every packet from now on. `groups`: the addresses of the groups, in the order of [`Role::ALL`].
+    pub fn seal_with(&mut self, sealer: Sealer, groups: [SocketAddrV4; 4]) {
+        self.sealer = Some((sealer, groups));
+    }
+
+    /// What seals the packets.
+    pub fn sealer(&self) -> Option<&Sealer> {
+        self.sealer.as_ref().map(|(sealer, _)| sealer)
     }
 
     /// Whether this process keeps a log on a disk.
@@ -294,8 +310,23 @@ impl Outbox {
             self.overflowed += 1;
             return;
         }
+        // Whoever heard us would take what follows for packets that came before; and no number may be sealed twice.
+        if self.sequence == SEQUENCE_MAX {
+            self.overflowed += 1;
+            return self.stop(Stop::Numbers);
+        }
         let stamp = Stamp { sequence: self.sequence, log: self.log, flags };
-        let length = wire::seal(&mut self.bytes[self.used..], self.layout, self.me, stamp, body, tail);
+        let room = &mut self.bytes[self.used..];
+        let length = match &self.sealer {
+            None => wire::seal(room, self.layout, self.me, stamp, body, tail),
+            Some((sealer, groups)) => {
+                let address = match to {
+                    To::Group(role) => groups[role as usize - 1],
+                    To::Peer(address) => address,
+                };
+                sealer.seal(room, self.layout, self.me, stamp, address, body, tail)
+            }
+        };
         self.sequence += 1;
         self.packets.push(Queued { to, at: self.used as u32, length: length as u16 });
         self.used += length;
@@ -431,7 +462,7 @@ mod tests {
 
     fn outbox() -> Outbox {
         let me = Sender { role: Role::Client, id: 1, incarnation: 9 };
-        Outbox::new(Layout { packet: 1472, cluster: 5 }, me)
+        Outbox::new(Layout { packet: 1472, cluster: 5, trailer: 0 }, me)
     }
 
     #[test]

@@ -33,7 +33,7 @@ use crate::planted::{Bug, planted};
 use core::net::SocketAddrV4;
 use wire::{
     Ack, Ballot, Body, EntryHeader, Fetch, Heartbeat, Hello, Over, Packet, Phase1a, Phase2a, RANGES_MAX,
-    Range, RangeRecord, Role, Value, Watermark, batch_packet, batch_room, entry_room, flags,
+    Range, RangeRecord, Role, Value, Watermark, flags,
 };
 use zerocopy::IntoBytes;
 
@@ -210,7 +210,7 @@ pub struct Proposer {
 impl Proposer {
     pub fn new(setup: Setup) -> Proposer {
         let acceptors = Acceptors::new(&setup.acceptors);
-        let room = batch_room(setup.layout.packet);
+        let room = setup.layout.batch_room();
         Proposer {
             identity: Identity::new(&setup),
             window: Window::new(&acceptors, PROPOSER_WINDOW, PROPOSER_AHEAD, room),
@@ -219,7 +219,7 @@ impl Proposer {
             election: Election::new(setup.me.id, setup.suspect),
             phase1: Phase1::new(&acceptors),
             flow: Flow::new(FLOW_INSTANCES, setup.suspect),
-            intake: Intake::new(entry_room(setup.layout.packet)),
+            intake: Intake::new(setup.layout.entry_room()),
             catch_up: CatchUp::new(setup.seed),
             reader: Reader::default(),
             rto: Rto::new(4 * MS, 50 * MS),

@@ -17,7 +17,7 @@ use wire::{
 };
 use zerocopy::IntoBytes;
 
-const LAYOUT: Layout = Layout { packet: 1472, cluster: 5 };
+const LAYOUT: Layout = Layout { packet: 1472, cluster: 5, trailer: 0 };
 /// Packets of full length that fit a datagram.
 const RUN: u64 = 44;
 

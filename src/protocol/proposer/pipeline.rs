@@ -31,7 +31,7 @@ impl Proposer {
         self.told = (decided_until, 0);
         self.window.mark_sent(instance, now, out.sequence());
         let bytes = self.window.bytes(instance).expect("what is proposed is held");
-        let length = batch_packet(bytes.len());
+        let length = self.setup.layout.batch_packet(bytes.len());
         out.send(
             To::Group(Role::Acceptor),
             &Phase2a::new(instance, decided_until, self.ballot.round()),
@@ -83,7 +83,8 @@ impl Proposer {
         }
         let mut credit = self.flow.credit(now, out);
         while self.sent_until < self.proposed {
-            let length = batch_packet(self.window.bytes(self.sent_until).map_or(0, <[u8]>::len));
+            let length = self.window.bytes(self.sent_until).map_or(0, <[u8]>::len);
+            let length = self.setup.layout.batch_packet(length);
             if cost(length) > credit {
                 if !core::mem::replace(&mut self.blocked, true) {
                     out.arm(FLOW, now + Flow::AGAIN);

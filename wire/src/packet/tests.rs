@@ -9,7 +9,7 @@ use core::net::SocketAddrV4;
 use std::fmt::Write;
 use zerocopy::FromZeros;
 
-const LAYOUT: Layout = Layout { packet: 1472, cluster: 0xC1C2_C3C4 };
+const LAYOUT: Layout = Layout { packet: 1472, cluster: 0xC1C2_C3C4, trailer: 0 };
 
 fn sender(role: Role, id: u16) -> Sender {
     Sender { role, id, incarnation: 0x1112_1314_1516_1718 }
