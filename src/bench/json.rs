@@ -66,7 +66,7 @@ mod tests {
         let setting = Setting { loss: 0.5, rate: Some(1000), amount, ..Setting::example() };
         let about = "\"value_bytes\":100,\"clients\":1,\"proposers\":2,\"acceptors\":3,\"learners\":2,\
                      \"mtu_bytes\":1500,\"heartbeat_ms\":2000,\"suspect_ms\":5000,\"durable\":false,\
-                     \"reserve_bytes\":0,\"loss_percent\":0.5,\"rate_values_per_s\":1000,\"duration_s\":5,\"values_asked\":null";
+                     \"reserve_bytes\":0,\"loss_percent\":0.5,\"sealed\":false,\"encrypted\":false,\"rate_values_per_s\":1000,\"duration_s\":5,\"values_asked\":null";
         let measures = |value| vec![Measure::new("a_us", "an a", value), Measure::new("b", "b", f64::NAN)];
         let line = run(&setting, 2, &measures(1.5));
         assert_eq!(line, format!("{{\"kind\":\"run\",\"run\":2,{about},\"a_us\":1.5,\"b\":null}}"));

@@ -13,7 +13,7 @@ use std::io::{self, BufWriter, Write};
 use wire::report::Room;
 use wire::{
     Ballot, EntryHeader, Layout, Phase2a, Phase2b, Range, RangeRecord, Role, Sender, Stamp, Submit,
-    entry_room, seal,
+    seal,
 };
 use zerocopy::IntoBytes;
 
@@ -37,7 +37,7 @@ fn main() -> io::Result<()> {
     let mut payload = Vec::new();
     for number in 0..count {
         if shape == "runs" {
-            proposal(&mut payload, number, entry_room(LAYOUT.packet));
+            proposal(&mut payload, number, LAYOUT.entry_room());
             if number % RUN < RUN - 1 && number < count - 1 {
                 continue;
             }

@@ -33,7 +33,7 @@ impl Depth {
     }
 }
 
-/// `    header  version 4, kind 2a, …`
+/// `    header  version 5, kind 2a, …`
 fn line(to: &mut impl Write, part: &Part) -> fmt::Result {
     write!(to, "    {:<9}", part.title)?;
     let pieces = part.pieces.iter().filter(|piece| !piece.constant);
@@ -92,7 +92,7 @@ mod tests {
         let header = lines.next().expect("a header");
         assert!(
             header.starts_with(
-                "    header    version 4, kind 2a, length 109, role proposer, flags none, id 1,"
+                "    header    version 5, kind 2a, length 109, role proposer, flags none, id 1,"
             )
         );
         assert_eq!(lines.next(), Some("    2a        instance 7, decided_until 5, round 3"));

@@ -353,7 +353,7 @@ fn the_fields_of_a_cut_packet_are_shown_as_far_as_they_are_there() {
             .ends_with("  P1 2a 3.P1 i7 decided<5, truncated by the capture: 68 of 109 bytes  [said of it]"),
         "{lines:?}"
     );
-    assert!(lines[1].starts_with("    header    version 4, kind 2a,") && lines[2].starts_with("    2a   "));
+    assert!(lines[1].starts_with("    header    version 5, kind 2a,") && lines[2].starts_with("    2a   "));
 }
 
 #[test]

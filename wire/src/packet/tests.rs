@@ -254,7 +254,7 @@ fn each_refusal_names_its_reason() {
     assert_eq!(reason(&|p| p.truncate(12)), "too short: 12 of 40 bytes");
     assert_eq!(reason(&|p| p.resize(PACKET_MAX + 1, 0)), "too long: 9189 bytes");
     assert_eq!(reason(&|p| p[0] = b'Q'), "not ours: wrong magic");
-    assert_eq!(reason(&|p| p[2] = 9), "version 9, not 4");
+    assert_eq!(reason(&|p| p[2] = 9), "version 9, not 5");
     assert_eq!(reason(&|p| p.push(0)), "says 48 bytes, has 49");
     assert_eq!(reason(&|p| p[3] = 99), "unknown kind 99");
     assert_eq!(reason(&|p| p[6] = 0), "unknown role 0");
@@ -279,8 +279,9 @@ fn a_coalesced_datagram_splits_into_its_packets() {
 
 #[test]
 fn rooms_follow_from_the_packet_length() {
-    assert_eq!(batch_room(1472), 1408);
-    assert_eq!(entry_room(1472), 1390);
+    assert_eq!((LAYOUT.batch_room(), LAYOUT.entry_room()), (1408, 1390));
+    let longer = Layout { trailer: TRAILER_LEN, ..LAYOUT };
+    assert_eq!((longer.batch_room(), longer.entry_room()), (1392, 1374));
     let piece = [b'x'; 1390];
     let entry = EntryHeader::new(1, 2, 3, piece.len());
     let packet = sealed(sender(Role::Proposer, 1), 0, &Phase2a::new(0, 0, 1), &[entry.as_bytes(), &piece]);
