@@ -270,7 +270,8 @@ fn a_cluster_that_was_founded_anew_accepts_nothing_of_its_former_life() {
         let mut learner = cluster.role("learner", 1, &[]);
         leader.says("leading in ballot");
         cluster.client(1, &former, &[]).succeeds();
-        learner.prints(300);
+        cluster.client(9, "of a client that is gone\n", &[]).succeeds();
+        learner.prints(301);
         acceptors.iter_mut().for_each(Proc::kill);
         (leader.kill(), learner.kill());
         listener.take_any(2000)
@@ -285,6 +286,7 @@ fn a_cluster_that_was_founded_anew_accepts_nothing_of_its_former_life() {
     cluster.client(1, &new, &["--rate", "3000"]).succeeds();
     learners[0].prints(300);
     let mut sprayer = Sprayer::new(&cluster);
+    // Even what its first packets said, which name no log, and of a client that nobody has heard of since.
     for packet in &samples {
         sprayer.send_all(packet);
     }

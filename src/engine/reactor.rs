@@ -338,6 +338,7 @@ impl Reactor {
             unsent: self.stats.unsent + self.outbox.overflowed,
             drops: self.sockets.iter().fold(0, |sum, socket| sum.wrapping_add(sockets::queue(socket).drops)),
             repeats: self.outbox.repeats,
+            elsewhere: self.outbox.elsewhere,
             gso: self.sender.mode() == Mode::Gso,
             gro: self.sockets.iter().all(sockets::coalesces),
             ..self.stats

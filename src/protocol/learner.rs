@@ -73,7 +73,10 @@ impl Learner {
                 out.set_log(self.lineage.log());
                 true
             }
-            Belongs::Elsewhere => false,
+            Belongs::Elsewhere => {
+                out.elsewhere += 1;
+                false
+            }
             Belongs::Moved(new) if self.window.frontier() == 0 => {
                 let mut lineage = self.lineage.clone();
                 lineage.follow(new);

@@ -227,6 +227,8 @@ pub struct Outbox {
     pub overflowed: u64,
     /// Packets that bring again what was sent before, or ask for what is missing: for the statistics only.
     pub repeats: u64,
+    /// Packets of another log, as if they had not come: for the statistics only.
+    pub elsewhere: u64,
     timers: [Option<Nanos>; TIMERS],
     changed: [bool; TIMERS],
     output: Vec<u8>,
@@ -249,6 +251,7 @@ impl Outbox {
             packets: Vec::with_capacity(OUTBOX_PACKETS),
             overflowed: 0,
             repeats: 0,
+            elsewhere: 0,
             timers: [None; TIMERS],
             changed: [false; TIMERS],
             output: Vec::with_capacity(2 * OUTPUT_TURN),

@@ -390,9 +390,14 @@ impl Proposer {
             }
             if self.should_lead() && now >= self.explained {
                 self.explained = now + EXPLAIN;
-                self.announce(now, 0, out);
+                self.announce(now, To::Group(Role::Client), 0, out);
             }
             return;
+        }
+        // Sealed packets are kept by whoever hears them. What names no log could be a former log's, and is submitted
+        // again once its client has heard of ours, which it does a round trip later.
+        if self.setup.layout.is_sealed() && packet.header.log.get() == 0 {
+            return self.announce(now, To::Peer(from), flags::LEADING, out);
         }
         let entry = Submitted {
             client: packet.sender.id,
@@ -539,7 +544,7 @@ impl Process for Proposer {
                     if !planted(Bug::NoTailRepair) {
                         self.watermark(To::Group(Role::Acceptor), flags::ASK, out);
                     }
-                    self.announce(now, flags::LEADING, out);
+                    self.announce(now, To::Group(Role::Client), flags::LEADING, out);
                 }
                 self.reader.asked();
                 out.arm(HEARTBEAT, now + self.setup.heartbeat);

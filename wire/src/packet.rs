@@ -50,6 +50,11 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// Whether packets are sealed with a key.
+    pub const fn is_sealed(&self) -> bool {
+        self.trailer > 0
+    }
+
     /// Bytes of a 2a or value packet that carries a batch of `batch` bytes.
     pub const fn batch_packet(&self, batch: usize) -> usize {
         HEADER_LEN + size_of::<Phase2a>() + batch + self.trailer

@@ -52,7 +52,7 @@ impl Proposer {
             return;
         }
         if frontier >= self.recover_until && !core::mem::replace(&mut self.announced, true) {
-            self.announce(now, flags::LEADING, out);
+            self.announce(now, To::Group(Role::Client), flags::LEADING, out);
             self.watermark(To::Group(Role::Acceptor), 0, out);
         }
         let slots = (&mut self.window, &mut self.proposed, &mut self.open);
