@@ -266,11 +266,14 @@ fn a_cluster_that_was_founded_anew_accepts_nothing_of_its_former_life() {
     let listener = Listener::new(&cluster);
     let former = unique(1, 300);
     let samples = {
+        // A client that begins before there is a log names none.
+        let mut first = cluster.client(9, "of a client that is gone\n", &["-v"]);
+        first.says("> C9 submit");
         let (mut acceptors, mut leader) = (cluster.acceptors([1, 2, 3]), cluster.role("proposer", 1, &[]));
         let mut learner = cluster.role("learner", 1, &[]);
         leader.says("leading in ballot");
         cluster.client(1, &former, &[]).succeeds();
-        cluster.client(9, "of a client that is gone\n", &[]).succeeds();
+        first.succeeds();
         learner.prints(301);
         acceptors.iter_mut().for_each(Proc::kill);
         (leader.kill(), learner.kill());
