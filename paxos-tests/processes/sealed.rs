@@ -228,13 +228,7 @@ fn submit_of(samples: &[Vec<u8>], keys: &Keys) -> Vec<u8> {
 }
 
 /// A client of a start to come that has some key.
-fn sealed(
-    keys: &Keys,
-    like: &[u8],
-    sequence: u64,
-    to: std::net::SocketAddrV4,
-    value: &str,
-) -> Vec<u8> {
+fn sealed(keys: &Keys, like: &[u8], sequence: u64, to: std::net::SocketAddrV4, value: &str) -> Vec<u8> {
     let seal = Seal::of(like).expect("it is sealed");
     let me = Sender { incarnation: seal.sender.incarnation + 1, ..seal.sender };
     let layout = Layout { packet: 1472, cluster: seal.cluster, trailer: TRAILER_LEN };

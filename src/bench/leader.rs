@@ -39,7 +39,13 @@ impl Watch {
     pub fn open(group: SocketAddrV4, clock: Clock, keys: Option<Keys>) -> Result<Watch, String> {
         let via = sockets::via(&Which::Loopback).map_err(|error| error.to_string())?;
         let socket = sockets::group(group, &via, BUFFER_DEFAULT).map_err(|error| error.to_string())?;
-        Ok(Watch { clock, socket, receiver: Receiver::new(), opener: keys.map(Opener::new), seen: Seen::default() })
+        Ok(Watch {
+            clock,
+            socket,
+            receiver: Receiver::new(),
+            opener: keys.map(Opener::new),
+            seen: Seen::default(),
+        })
     }
 
     /// Takes note of what has come.

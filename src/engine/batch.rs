@@ -189,10 +189,7 @@ impl Receiver {
                 [] => (Default::default(), Some(bytes)),
                 _ => (bytes, None),
             };
-            packets
-                .chunks_mut(arrival.segment.max(1))
-                .chain(empty)
-                .map(|packet| (arrival.from, packet))
+            packets.chunks_mut(arrival.segment.max(1)).chain(empty).map(|packet| (arrival.from, packet))
         })
     }
 

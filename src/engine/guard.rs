@@ -57,8 +57,7 @@ impl Known {
 
     /// Whether it is the same process, in whichever start.
     fn is_named(&self, seal: &Seal) -> bool {
-        (self.sender.role, self.sender.id, self.cluster)
-            == (seal.sender.role, seal.sender.id, seal.cluster)
+        (self.sender.role, self.sender.id, self.cluster) == (seal.sender.role, seal.sender.id, seal.cluster)
     }
 }
 

@@ -285,7 +285,9 @@ impl Acceptor {
         self.read_until = self.read_until.max(instance + 1);
         self.queue = instance.saturating_sub(decided_until);
         match self.votes.ranges() {
-            [all] if all.until == instance => self.unvoted += cost(self.setup.layout.batch_packet(batch.as_bytes().len())),
+            [all] if all.until == instance => {
+                self.unvoted += cost(self.setup.layout.batch_packet(batch.as_bytes().len()))
+            }
             _ => self.vote_due = true,
         }
         if instance >= decided_until.saturating_add(AHEAD_MAX) && !planted(Bug::FarAheadStored) {

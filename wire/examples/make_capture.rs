@@ -12,8 +12,7 @@ use etherparse::PacketBuilder;
 use std::io::{self, BufWriter, Write};
 use wire::report::Room;
 use wire::{
-    Ballot, EntryHeader, Layout, Phase2a, Phase2b, Range, RangeRecord, Role, Sender, Stamp, Submit,
-    seal,
+    Ballot, EntryHeader, Layout, Phase2a, Phase2b, Range, RangeRecord, Role, Sender, Stamp, Submit, seal,
 };
 use zerocopy::IntoBytes;
 

@@ -63,9 +63,7 @@ pub use kinds::value::Value;
 pub use kinds::watermark::Watermark;
 pub use kinds::{FixedBody, Kind, flags, report};
 pub use outline::{Front, Outline};
-pub use packet::{
-    Body, Layout, PACKET_MAX, PACKET_MIN, Packet, Stamp, seal, split,
-};
+pub use packet::{Body, Layout, PACKET_MAX, PACKET_MIN, Packet, Stamp, seal, split};
 pub use ranges::{RANGES_MAX, Range, RangeRecord};
 pub use refusal::Refusal;
 

@@ -28,12 +28,20 @@ pub const PACKET_MAX: usize = 9216 - 28;
 pub const PACKET_MIN: usize = 1280 - 28;
 
 const _: () = assert!(
-    HEADER_LEN + size_of::<Phase2b>() + LIVES_MAX * size_of::<U64>() + RANGES_MAX * size_of::<RangeRecord>()
-        + TRAILER_LEN <= PACKET_MIN
+    HEADER_LEN
+        + size_of::<Phase2b>()
+        + LIVES_MAX * size_of::<U64>()
+        + RANGES_MAX * size_of::<RangeRecord>()
+        + TRAILER_LEN
+        <= PACKET_MIN
 );
 const _: () = assert!(
-    HEADER_LEN + size_of::<Phase1b>() + LIVES_MAX * size_of::<U64>() + RUNS_MAX * size_of::<Run>()
-        + TRAILER_LEN <= PACKET_MIN
+    HEADER_LEN
+        + size_of::<Phase1b>()
+        + LIVES_MAX * size_of::<U64>()
+        + RUNS_MAX * size_of::<Run>()
+        + TRAILER_LEN
+        <= PACKET_MIN
 );
 // A batch that was proposed must fit a repair, too: the same batch travels in 2a and in value packets.
 const _: () = assert!(size_of::<Phase2a>() == size_of::<Value>());

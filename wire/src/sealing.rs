@@ -22,7 +22,8 @@ use crate::header::{MAGIC, MAGIC_ENCRYPTED, MAGIC_SEALED, TAG_AT};
 use crate::kinds::FixedBody;
 use crate::packet::{compose, whole};
 use crate::{
-    HEADER_LEN, Header, Key, Keys, Layout, Packet, Refusal, Role, Sender, Stamp, TRAILER_LEN, sequence_field, tag,
+    HEADER_LEN, Header, Key, Keys, Layout, Packet, Refusal, Role, Sender, Stamp, TRAILER_LEN, sequence_field,
+    tag,
 };
 use aegis::aegis128x2::Aegis128X2;
 use core::fmt;

@@ -53,9 +53,15 @@ fn a_packet_is_accepted_once() {
 #[test]
 fn what_is_forged_moves_no_window_and_makes_nobody_known() {
     let mut guard = guard();
-    assert_eq!(comes(&mut guard, &packet(&key(1, 7), acceptor(2, 99), 1 << 40, GROUP)), Err(Refusal::Forged { key: 1 }));
+    assert_eq!(
+        comes(&mut guard, &packet(&key(1, 7), acceptor(2, 99), 1 << 40, GROUP)),
+        Err(Refusal::Forged { key: 1 })
+    );
     assert_eq!(comes(&mut guard, &packet(&key(1, 0), acceptor(2, 9), 1, GROUP)), Ok(()));
-    assert_eq!(comes(&mut guard, &packet(&key(1, 7), acceptor(2, 9), 1 << 40, GROUP)), Err(Refusal::Forged { key: 1 }));
+    assert_eq!(
+        comes(&mut guard, &packet(&key(1, 7), acceptor(2, 9), 1 << 40, GROUP)),
+        Err(Refusal::Forged { key: 1 })
+    );
     assert_eq!(comes(&mut guard, &packet(&key(1, 0), acceptor(2, 9), 0, GROUP)), Ok(()));
 }
 
@@ -73,7 +79,10 @@ fn what_waits_in_one_socket_is_not_too_old_because_another_was_read_first() {
     assert!(guard.open((1, OTHER), &mut packet(&key(1, 0), acceptor(2, 9), 1_000_000, OTHER)).is_ok());
     assert_eq!(comes(&mut guard, &packet(&key(1, 0), acceptor(2, 9), 4, GROUP)), Ok(()));
     assert_eq!(comes(&mut guard, &packet(&key(1, 0), acceptor(2, 9), 900_000, GROUP)), Ok(()));
-    assert_eq!(comes(&mut guard, &packet(&key(1, 0), acceptor(2, 9), 5, GROUP)), Err(Refusal::Replayed { sequence: 5 }));
+    assert_eq!(
+        comes(&mut guard, &packet(&key(1, 0), acceptor(2, 9), 5, GROUP)),
+        Err(Refusal::Replayed { sequence: 5 })
+    );
 }
 
 #[test]

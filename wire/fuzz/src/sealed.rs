@@ -2,7 +2,9 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use wire::sealing::{Opener, Seal, Sealer};
-use wire::{HEADER_LEN, Key, Keys, Layout, PACKET_MAX, Packet, Refusal, Role, Sender, Stamp, Submit, TRAILER_LEN};
+use wire::{
+    HEADER_LEN, Key, Keys, Layout, PACKET_MAX, Packet, Refusal, Role, Sender, Stamp, Submit, TRAILER_LEN,
+};
 
 const LAYOUT: Layout = Layout { packet: PACKET_MAX, cluster: 5, trailer: TRAILER_LEN };
 const GROUP: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(239, 0, 0, 1), 6000);

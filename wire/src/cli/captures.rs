@@ -4,8 +4,8 @@ use super::Error;
 use std::fs::{File, Metadata};
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
-use wire::capture::{self, Capture};
 use wire::Keys;
+use wire::capture::{self, Capture};
 use wire::dump::{Host, Input, Stream, Unsealed};
 
 /// What is said on standard error of captures that are read from their beginning to their end, and whether one could not be

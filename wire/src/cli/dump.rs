@@ -189,7 +189,10 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     let mut inputs = Vec::new();
     if let Some(conf) = &args.live {
         let live = Live::open(conf, host.ended.clone()).map_err(Error::Sentence)?;
-        inputs.push(Input { name: name(conf), stream: captures::opened(capture_of(live, &output), keys.as_ref()) });
+        inputs.push(Input {
+            name: name(conf),
+            stream: captures::opened(capture_of(live, &output), keys.as_ref()),
+        });
     }
     for path in &args.files {
         match open(path, args.follow, &host.ended, &output) {

@@ -3,9 +3,9 @@
 //! Any bytes will do: what cannot be a field is told as the rest.
 
 use super::{Field, Form, Parts, Struct, Tail, What};
+use crate::header::MAGIC_ENCRYPTED;
 use crate::kinds::ack::Status;
 use crate::layout::Declared;
-use crate::header::MAGIC_ENCRYPTED;
 use crate::{Ballot, HEADER_LEN, Header, Kind, Role, flags};
 use std::net::Ipv4Addr;
 use zerocopy::FromBytes;

@@ -37,8 +37,14 @@ fn who_has_the_key_reads_what_was_sealed() {
         for value in [&b"value\n"[..], b"x", &[b'x'; 1000]] {
             let mut bytes = sealed(&key(7), encrypts, 5, value);
             let seal = Seal::of(&bytes).unwrap();
-            let expected =
-                Seal { key: 7, to: TO, cluster: LAYOUT.cluster, sender: ME, sequence: 5, encrypted: encrypts };
+            let expected = Seal {
+                key: 7,
+                to: TO,
+                cluster: LAYOUT.cluster,
+                sender: ME,
+                sequence: 5,
+                encrypted: encrypts,
+            };
             assert_eq!(seal, expected);
             let packet = Subkey::new(&key(7), LAYOUT.cluster, ME).open(&seal, &mut bytes).unwrap();
             let crate::Body::Submit(body, piece) = packet.body else { panic!("{packet}") };
@@ -126,7 +132,8 @@ fn an_onlooker_sees_of_a_sealed_datagram_what_was_sealed() {
     let strange = sealed(&Key::new(9, [4; 32]), true, 5, b"value\n");
     let mut damaged = sealed(&key(7), true, 5, b"value\n");
     damaged[50] ^= 1;
-    let pieces = [sealed(&key(7), true, 5, b"value\n"), sealed(&key(7), false, 5, b"value\n"), strange, damaged];
+    let pieces =
+        [sealed(&key(7), true, 5, b"value\n"), sealed(&key(7), false, 5, b"value\n"), strange, damaged];
     let keys = Keys::parse(&key(7).line()).unwrap();
     let mut to = Vec::new();
     Opener::new(keys).unseal(&pieces.concat(), &mut to);
