@@ -226,7 +226,7 @@ impl Conf {
             Key::Buffer => value::size_text(self.buffer),
             Key::Reserve => value::size_text(self.reserve),
             Key::Data => self.data.clone().unwrap_or("none".to_string()),
-            Key::Key => self.key.clone().unwrap_or("none".to_string()),
+            Key::Keys => self.key.clone().unwrap_or("none".to_string()),
             Key::Encrypt => if self.encrypt { "yes" } else { "no" }.to_string(),
         }
     }

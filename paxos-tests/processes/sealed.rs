@@ -146,7 +146,8 @@ fn keys_are_replaced_under_a_running_cluster_and_no_value_is_a_second_late() {
     busy.until(&learners[0], |busy| busy.printed >= values);
     let values = busy.written.len();
     drop((busy.stdin, quiet.stdin));
-    (busy.client.succeeds(), quiet.client.succeeds());
+    busy.client.succeeds();
+    quiet.client.succeeds();
     let input: String = (0..values).map(|at| format!("value {at}\n")).collect();
     same_and_complete(&mut learners, &[&input]);
     for server in &mut servers {
@@ -270,7 +271,8 @@ fn a_cluster_that_was_founded_anew_accepts_nothing_of_its_former_life() {
         first.succeeds();
         learner.prints(301);
         acceptors.iter_mut().for_each(Proc::kill);
-        (leader.kill(), learner.kill());
+        leader.kill();
+        learner.kill();
         listener.take_any(2000)
     };
     assert!(samples.len() > 10, "there was something to hear");

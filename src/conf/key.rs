@@ -19,7 +19,7 @@ pub(super) enum Key {
     Buffer,
     Reserve,
     Data,
-    Key,
+    Keys,
     Encrypt,
 }
 
@@ -38,7 +38,7 @@ impl Key {
         Key::Buffer,
         Key::Reserve,
         Key::Data,
-        Key::Key,
+        Key::Keys,
         Key::Encrypt,
     ];
 
@@ -67,7 +67,7 @@ impl Key {
             Key::Buffer => "buffer 4MiB",
             Key::Reserve => "reserve 1024MiB",
             Key::Data => "data /var/lib/paxos/%i",
-            Key::Key => "key paxos.key",
+            Key::Keys => "key paxos.key",
             Key::Encrypt => "encrypt yes",
         }
     }

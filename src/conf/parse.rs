@@ -144,7 +144,7 @@ impl Parser {
             Key::Buffer => self.draft.buffer = self.single(key, words, value::buffer),
             Key::Reserve => self.draft.reserve = self.single(key, words, value::reserve),
             Key::Data => self.draft.data = self.single(key, words, value::data),
-            Key::Key => self.draft.key = self.single(key, words, value::key),
+            Key::Keys => self.draft.key = self.single(key, words, value::key),
             Key::Encrypt => self.draft.encrypt = self.single(key, words, value::encrypt),
         }
     }
@@ -314,9 +314,9 @@ impl Parser {
     /// Without a key there is nothing to encrypt with, and who writes the one believes in the other.
     fn check_encryption(&mut self) {
         // A key that was written and not understood is complained of already.
-        let keyless = matches!(self.draft.key, Some(None)) || self.seen[Key::Key as usize].is_none();
-        if self.draft.encrypt == Some(true) && keyless && !self.misspelt[Key::Key as usize] {
-            let text = format!("`encrypt yes` needs a key; write a line `{}`", Key::Key.example());
+        let keyless = matches!(self.draft.key, Some(None)) || self.seen[Key::Keys as usize].is_none();
+        if self.draft.encrypt == Some(true) && keyless && !self.misspelt[Key::Keys as usize] {
+            let text = format!("`encrypt yes` needs a key; write a line `{}`", Key::Keys.example());
             self.problems.add(self.seen[Key::Encrypt as usize], text);
         }
     }

@@ -110,7 +110,7 @@ fn keys_are_replaced_one_after_the_other_and_nothing_is_accepted_again() {
     assert_eq!(comes(&mut guard, &packet(&new, acceptor(2, 9), 1, GROUP)), Ok(()));
     assert_eq!(comes(&mut guard, &packet(&old, acceptor(2, 9), 2, GROUP)), Ok(()));
     assert_eq!(comes(&mut guard, &first), Err(Refusal::Replayed { sequence: 0 }));
-    guard.replace(keys(&[new.clone()]));
+    guard.replace(keys(std::slice::from_ref(&new)));
     assert_eq!(comes(&mut guard, &packet(&old, acceptor(2, 9), 3, GROUP)), Err(Refusal::Sealed { key: 1 }));
     assert_eq!(comes(&mut guard, &packet(&new, acceptor(2, 9), 3, GROUP)), Ok(()));
     // Another key of the same id.
