@@ -141,8 +141,8 @@ fn a_file_of_keys_lies_beside_the_configuration() {
 #[test]
 fn nothing_is_encrypted_without_a_key() {
     assert!(conf("key k\nencrypt yes").encrypt && !conf("key k").encrypt && !conf("encrypt no").encrypt);
-    refused("encrypt yes", "5: `encrypt yes` needs a key; write a line `key paxos.key`");
-    refused("encrypt true", "5: true is neither yes nor no; write one of them, as in `encrypt yes`");
+    refused("encrypt yes", "9: `encrypt yes` needs a key; write a line `key paxos.key`");
+    refused("encrypt true", "9: true is neither yes nor no; write one of them, as in `encrypt yes`");
 }
 
 #[test]

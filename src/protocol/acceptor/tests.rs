@@ -201,11 +201,11 @@ fn a_promise_that_does_not_fit_a_packet_comes_in_pages() {
     bench.answers();
     bench.prepare(ballot(2, P2), 0);
     let page = bench.answers().remove(0);
-    assert!(page.starts_with("A1 1b 2.P2 page [0..72) complete<0 top 119 life 9 of 9,8,8:"), "{page}");
-    bench.prepare(ballot(2, P2), 72);
+    assert!(page.starts_with("A1 1b 2.P2 page [0..70) complete<0 top 119 life 9 of 9,8,8:"), "{page}");
+    bench.prepare(ballot(2, P2), 70);
     let page = bench.answers().remove(0);
     assert!(
-        page.starts_with("A1 1b 2.P2 page [72..119) complete<0 top 119 life 9 of 9,8,8: [72..73) in 1.P1"),
+        page.starts_with("A1 1b 2.P2 page [70..119) complete<0 top 119 life 9 of 9,8,8: [70..71) in 1.P1"),
         "{page}"
     );
 }
