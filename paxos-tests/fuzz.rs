@@ -119,3 +119,8 @@ fn journal() {
 fn roles() {
     replay("roles", 300, bodies::roles);
 }
+
+#[test]
+fn sealed() {
+    replay("sealed", 20_000, bodies::sealed);
+}

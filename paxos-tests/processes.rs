@@ -21,6 +21,8 @@ mod hostile;
 mod learners;
 #[path = "processes/order.rs"]
 mod order;
+#[path = "processes/sealed.rs"]
+mod sealed;
 #[path = "processes/sentences.rs"]
 mod sentences;
 #[path = "processes/strangers.rs"]

@@ -17,6 +17,7 @@ use crate::engine::reactor::{self, Driver, End, NoDriver, Reactor, Step};
 use crate::engine::storage;
 use crate::engine::trace;
 use crate::journal::Owner;
+use crate::keygen;
 use crate::protocol::acceptor::Acceptor;
 use crate::protocol::client::Client;
 use crate::protocol::deliver::Format;
@@ -83,6 +84,17 @@ enum Command {
     Exporter(watch::ExporterArgs),
     /// Shows a cluster in a terminal, always as it is now; `q` quits.
     Top(watch::TopArgs),
+    /// Makes a file with a new key, for `key` in the configuration. Send it SIGHUP, and a process reads its keys again.
+    Keygen {
+        /// The file; only its owner may read it.
+        file: PathBuf,
+        /// The id of the key, 0 to 255: 1 without it, or with --append the lowest from 1 on that is free.
+        #[arg(long)]
+        id: Option<u8>,
+        /// Puts the key behind those in the file, where it opens packets and seals none.
+        #[arg(long)]
+        append: bool,
+    },
     /// Prints a configuration as understood, defaults included.
     Check {
         /// The configuration file.
@@ -220,6 +232,11 @@ fn run(command: Command, quiet: bool) -> Result<ExitCode, Failure> {
                 _ => Ok(ExitCode::SUCCESS),
             }
         }
+        Command::Keygen { file, id, append } => {
+            let id = if append { keygen::append(&file, id) } else { keygen::create(&file, id) }?;
+            complain(&format!("{}: key {id} is new", file.display()));
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Sim(args) => Ok(sim::main(&args, quiet)?),
         Command::Bench(args) => Ok(bench::main(&args)?),
         Command::Log(command) => Ok(inspect::run(&command)?),
@@ -288,6 +305,7 @@ fn reason(stop: Stop) -> String {
                         long values at once"
                 .into()
         }
+        Stop::Numbers => "this start has sent 2^48 packets, as many as it can number: start it anew".into(),
         Stop::OtherLog { own, new } => format!(
             "the acceptors have lost their memory and began a new log, {new:08x}; this process belongs to the former one, \
              {own:08x}, which is over: start it anew to follow the new one"

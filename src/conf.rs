@@ -18,6 +18,8 @@
 //! | `buffer` | bytes, 64KiB to 1024MiB | `4MiB` |
 //! | `status` | duration, 10ms to 60m, or `off` | `1s` |
 //! | `data` | a directory, `%i` in it stands for the acceptor's id, or `none` | `none` |
+//! | `key` | a file of keys, or `none` | `none` |
+//! | `encrypt` | `yes` or `no` | `no` |
 //!
 //! Durations are a number and `us`, `ms`, `s` or `m`. Sizes are a whole number of bytes, of `k` (1000), `M`
 //! (1000²), `KiB` (1024) or `MiB` (1024²).
@@ -44,6 +46,7 @@ use key::{Key, Written};
 pub use value::{duration_text, heartbeat, rate, reserve, size_text, status, suspect, trace_size, wait};
 
 pub use crate::limits::ACCEPTORS_MAX;
+use wire::{Layout, TRAILER_LEN};
 
 const ACCEPTOR_IDS_DEFAULT: [u16; 3] = [1, 2, 3];
 
@@ -122,6 +125,11 @@ pub struct Conf {
     /// The directory that acceptors remember in, as it was written: see [`Conf::data_of`]. `None`: they
     /// remember in memory only.
     pub data: Option<String>,
+    /// The file of the keys that seal all packets, as it was written: see [`Conf::key_file`]. `None`: packets are not
+    /// sealed.
+    pub key: Option<String>,
+    /// Whether sealed packets are encrypted as well. Never without `key`.
+    pub encrypt: bool,
     written: Written,
 }
 
@@ -158,7 +166,8 @@ impl Conf {
         parse::parse(text, path)
     }
 
-    /// Exactly what all processes of a cluster must agree on: the groups, the acceptors and the packet size.
+    /// Exactly what all processes of a cluster must agree on: the groups, the acceptors, the packet size, and whether
+    /// packets are sealed, for what fits a packet depends on it. With which keys is not part of it: they come and go.
     ///
     /// One canonical text per meaning, whatever the file's order, spacing and comments, and whether a default
     /// was written: made to be hashed into the cluster id. Changing its form changes every cluster's id.
@@ -166,12 +175,13 @@ impl Conf {
         let group = |role: &str, group: SocketAddrV4| format!("{role} {} {}", group.ip(), group.port());
         let ids: String = self.acceptor_ids.iter().map(|id| format!(" {id}")).collect();
         format!(
-            "{}\n{}\n{}{ids}\n{}\nmtu {}\n",
+            "{}\n{}\n{}{ids}\n{}\nmtu {}\n{}",
             group("clients", self.clients),
             group("proposers", self.proposers),
             group("acceptors", self.acceptors),
             group("learners", self.learners),
-            self.mtu
+            self.mtu,
+            if self.key.is_some() { "sealed\n" } else { "" }
         )
     }
 
@@ -179,6 +189,20 @@ impl Conf {
     pub fn data_of(&self, id: u16) -> Option<PathBuf> {
         let directory = data_directory(self.data.as_ref()?, id);
         Some(self.path.parent().unwrap_or(Path::new("")).join(directory))
+    }
+
+    /// The file of keys. One that is relative lies beside the configuration.
+    pub fn key_file(&self) -> Option<PathBuf> {
+        Some(self.path.parent().unwrap_or(Path::new("")).join(self.key.as_ref()?))
+    }
+
+    /// The packets that this configuration is about: how long they are, and what all have in common.
+    pub fn layout(&self) -> Layout {
+        Layout {
+            packet: usize::from(self.mtu) - 28,
+            cluster: twox_hash::XxHash3_64::oneshot(self.agreed().as_bytes()) as u32,
+            trailer: if self.key.is_some() { TRAILER_LEN } else { 0 },
+        }
     }
 
     /// Whether `id` is one of the cluster's acceptors.
@@ -211,6 +235,8 @@ impl Conf {
             Key::Status => self.status.map_or("off".to_string(), value::duration_text),
             Key::Reserve => value::size_text(self.reserve),
             Key::Data => self.data.clone().unwrap_or("none".to_string()),
+            Key::Keys => self.key.clone().unwrap_or("none".to_string()),
+            Key::Encrypt => if self.encrypt { "yes" } else { "no" }.to_string(),
         }
     }
 }

@@ -19,6 +19,7 @@ pub mod conf;
 pub mod doctor;
 pub mod engine;
 pub mod journal;
+pub mod keygen;
 pub mod limits;
 pub mod planted;
 pub mod protocol;

@@ -58,14 +58,19 @@ impl Listener {
 
     /// Packets that came and were not taken yet, each of them sound.
     pub fn take(&self, most: usize) -> Vec<Vec<u8>> {
+        let mut packets = self.take_any(most);
+        packets.retain(|packet| Packet::parse(packet).is_ok());
+        packets
+    }
+
+    /// The same, sealed ones and others.
+    pub fn take_any(&self, most: usize) -> Vec<Vec<u8>> {
         let mut packets = Vec::new();
         let mut bytes = [0; 65_536];
         for socket in &self.sockets {
             for _ in 0..most {
                 let Ok(length) = socket.recv(&mut bytes) else { break };
-                packets.extend(
-                    wire::split(&bytes[..length]).filter(|p| Packet::parse(p).is_ok()).map(<[u8]>::to_vec),
-                );
+                packets.extend(wire::split(&bytes[..length]).map(<[u8]>::to_vec));
             }
         }
         packets
@@ -179,7 +184,7 @@ impl Forge {
     pub fn new(samples: &[Vec<u8>], address: SocketAddrV4) -> Forge {
         let packet = Packet::parse(&samples[0]).expect("samples are sound");
         // The longest there is: longer than an honest process of this cluster may send.
-        let layout = Layout { packet: PACKET_MAX, cluster: packet.header.cluster.get() };
+        let layout = Layout { packet: PACKET_MAX, cluster: packet.header.cluster.get(), trailer: 0 };
         let logs = samples.iter().filter_map(|bytes| Packet::parse(bytes).ok()).map(|p| p.header.log.get());
         let log = logs.max().unwrap_or(0);
         assert!(log != 0, "the samples hold packets of processes that know the log");

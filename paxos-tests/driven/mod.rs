@@ -11,7 +11,7 @@ use paxos::wheel::Wheel;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use wire::{Layout, Packet, Role, Sender};
 
-pub const LAYOUT: Layout = Layout { packet: 1472, cluster: 5 };
+pub const LAYOUT: Layout = Layout { packet: 1472, cluster: 5, trailer: 0 };
 const MS: Nanos = 1_000_000;
 /// Between two turns of everybody.
 const STEP: Nanos = 20_000;

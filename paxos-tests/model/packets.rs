@@ -19,7 +19,7 @@ use wire::{
 };
 use zerocopy::{FromZeros, IntoBytes};
 
-pub const LAYOUT: Layout = Layout { packet: 1472, cluster: 5 };
+pub const LAYOUT: Layout = Layout { packet: 1472, cluster: 5, trailer: 0 };
 /// The log that all acceptors are members of from the first.
 pub const LOG: u32 = 7;
 

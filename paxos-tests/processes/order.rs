@@ -2,7 +2,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::values::{noise, same_and_complete, unique};
-use wire::entry_room;
+use wire::Layout;
 
 const EACH: usize = 2000;
 
@@ -78,7 +78,7 @@ fn five_acceptors_go_on_when_two_die() {
 
 /// Lines of all lengths that mean something to a packet of this mtu.
 fn lines_of_all_lengths(mtu: usize) -> Vec<u8> {
-    let room = entry_room(mtu - 28);
+    let room = Layout { packet: mtu - 28, cluster: 0, trailer: 0 }.entry_room();
     let mut input = Vec::new();
     for length in
         [0, 1, 0, 0, 1389, 1390, 1391, 2, room - 2, room - 1, room, room + 1, 2 * room, 0, 65_536, 1 << 20, 3]

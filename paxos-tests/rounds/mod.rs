@@ -59,7 +59,7 @@ impl Rounds {
         }
         self.left -= 1;
         let before = self.cluster.delivered();
-        self.cluster.round(PACKETS * wire::entry_room(LAYOUT.packet));
+        self.cluster.round(PACKETS * LAYOUT.entry_room());
         assert_eq!(self.cluster.delivered() - before, PACKETS as u64);
         self.times()
     }

@@ -3,9 +3,10 @@
 use super::child::Process;
 use super::lan::{self, Lan};
 use super::procfs;
-use super::setting::Setting;
+use super::setting::{Seal, Setting};
 use super::temporary::Temporary;
 use crate::conf::{duration_text, size_text};
+use crate::keygen;
 use std::ffi::OsStr;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
@@ -14,7 +15,10 @@ use std::process::{ChildStdin, ChildStdout, Stdio};
 use std::rc::Rc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-use wire::Role;
+use wire::{Keys, Role};
+
+/// The file of keys, beside the configuration.
+const KEY_FILE: &str = "paxos.key";
 
 /// How long acceptors may take to have their memory.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -71,6 +75,9 @@ impl Cluster {
         let groups = free_groups()?;
         let written = fs::write(&conf, text(setting, groups));
         written.map_err(|error| format!("{}: {error}", conf.display()))?;
+        if setting.seal != Seal::No {
+            keygen::create(&directory.path().join(KEY_FILE), None)?;
+        }
         let lan = setting.lan.clone();
         let trace = setting.trace.clone();
         if let Some((directory, _)) = &trace {
@@ -146,6 +153,18 @@ impl Cluster {
         self.groups[role as usize - 1]
     }
 
+    /// The keys that its packets are sealed with; none: they are not.
+    ///
+    /// # Errors
+    /// A sentence when the file cannot be read any more.
+    pub fn keys(&self) -> Result<Option<Keys>, String> {
+        let path = self.directory.path().join(KEY_FILE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        Keys::load(&path).map(Some).map_err(|error| error.to_string())
+    }
+
     /// # Errors
     /// A sentence when a process does not run any more.
     pub fn check(&mut self) -> Result<(), String> {
@@ -219,11 +238,16 @@ fn text(setting: &Setting, groups: [SocketAddrV4; 4]) -> String {
     let ids: String = (1..=setting.acceptors).map(|id| format!(" {id}")).collect();
     format!(
         "clients {clients}\nproposers {proposers}\nacceptors {acceptors}{ids}\nlearners {learners}\n\
-         interface {interface}\nmtu {}\nheartbeat {}\nsuspect {}\nreserve {}\n",
+         interface {interface}\nmtu {}\nheartbeat {}\nsuspect {}\nreserve {}\n{}",
         setting.mtu,
         duration_text(setting.heartbeat),
         duration_text(setting.suspect),
-        size_text(setting.reserve)
+        size_text(setting.reserve),
+        match setting.seal {
+            Seal::No => String::new(),
+            Seal::Key => format!("key {KEY_FILE}\n"),
+            Seal::Encrypt => format!("key {KEY_FILE}\nencrypt yes\n"),
+        }
     )
 }
 

@@ -52,7 +52,8 @@ struct Failover<'a, 'b> {
 /// As [`Running::run`]; and when nobody takes the lead.
 pub fn run(setting: &Setting, kills: u32) -> Result<Vec<Measure>, String> {
     let (gaps, whole) = Running::run(setting, |running| {
-        let watch = Watch::open(running.cluster.group(Role::Proposer), running.clock)?;
+        let cluster = &running.cluster;
+        let watch = Watch::open(cluster.group(Role::Proposer), running.clock, cluster.keys()?)?;
         running.go();
         Failover { running, watch, gaps: Gaps::new() }.drive(kills)
     })?;

@@ -2,7 +2,7 @@
 //! Names do not change, and end with their unit.
 
 use super::measure::{Measure, Summary};
-use super::setting::{Amount, Setting};
+use super::setting::{Amount, Seal, Setting};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -35,12 +35,14 @@ fn about(setting: &Setting) -> String {
     format!(
         ",\"value_bytes\":{size},\"clients\":{clients},\"proposers\":{proposers},\"acceptors\":{acceptors},\
          \"learners\":{learners},\"mtu_bytes\":{mtu},\"heartbeat_ms\":{},\"suspect_ms\":{},\"durable\":{},\
-         \"reserve_bytes\":{},\"loss_percent\":{},\"rate_values_per_s\":{rate},\"duration_s\":{seconds},\"values_asked\":{values}",
+         \"reserve_bytes\":{},\"loss_percent\":{},\"sealed\":{},\"encrypted\":{},\"rate_values_per_s\":{rate},\"duration_s\":{seconds},\"values_asked\":{values}",
         plain(ms(setting.heartbeat)),
         plain(ms(setting.suspect)),
         setting.data.is_some(),
         setting.reserve,
-        plain(*loss)
+        plain(*loss),
+        setting.seal != Seal::No,
+        setting.seal == Seal::Encrypt
     )
 }
 
@@ -64,7 +66,7 @@ mod tests {
         let setting = Setting { loss: 0.5, rate: Some(1000), amount, ..Setting::example() };
         let about = "\"value_bytes\":100,\"clients\":1,\"proposers\":2,\"acceptors\":3,\"learners\":2,\
                      \"mtu_bytes\":1500,\"heartbeat_ms\":2000,\"suspect_ms\":5000,\"durable\":false,\
-                     \"reserve_bytes\":0,\"loss_percent\":0.5,\"rate_values_per_s\":1000,\"duration_s\":5,\"values_asked\":null";
+                     \"reserve_bytes\":0,\"loss_percent\":0.5,\"sealed\":false,\"encrypted\":false,\"rate_values_per_s\":1000,\"duration_s\":5,\"values_asked\":null";
         let measures = |value| vec![Measure::new("a_us", "an a", value), Measure::new("b", "b", f64::NAN)];
         let line = run(&setting, 2, &measures(1.5));
         assert_eq!(line, format!("{{\"kind\":\"run\",\"run\":2,{about},\"a_us\":1.5,\"b\":null}}"));

@@ -7,13 +7,16 @@ use crate::engine::sockets::{self, Which};
 use crate::protocol::Nanos;
 use std::collections::BTreeMap;
 use std::net::{SocketAddrV4, UdpSocket};
-use wire::{Ballot, Body, Packet, Role, flags};
+use wire::sealing::Opener;
+use wire::{Ballot, Body, Keys, Packet, Role, flags};
 
 /// Listens to the proposers' group.
 pub struct Watch {
     clock: Clock,
     socket: UdpSocket,
     receiver: Receiver,
+    /// There where packets are sealed.
+    opener: Option<Opener>,
     seen: Seen,
 }
 
@@ -33,10 +36,16 @@ pub struct Seen {
 impl Watch {
     /// # Errors
     /// A sentence about what the system did not grant.
-    pub fn open(group: SocketAddrV4, clock: Clock) -> Result<Watch, String> {
+    pub fn open(group: SocketAddrV4, clock: Clock, keys: Option<Keys>) -> Result<Watch, String> {
         let via = sockets::via(&Which::Loopback).map_err(|error| error.to_string())?;
         let socket = sockets::group(group, &via, BUFFER_DEFAULT).map_err(|error| error.to_string())?;
-        Ok(Watch { clock, socket, receiver: Receiver::new(), seen: Seen::default() })
+        Ok(Watch {
+            clock,
+            socket,
+            receiver: Receiver::new(),
+            opener: keys.map(Opener::new),
+            seen: Seen::default(),
+        })
     }
 
     /// Takes note of what has come.
@@ -47,8 +56,12 @@ impl Watch {
         let failed = |error| format!("the proposers' group cannot be read: {error}");
         while self.receiver.read(&self.socket).map_err(failed)? > 0 {
             let now = self.clock.now();
-            for bytes in self.receiver.datagrams().flat_map(|datagram| datagram.packets()) {
-                if let Ok(packet) = Packet::parse(bytes) {
+            for (_, bytes) in self.receiver.packets_mut() {
+                let packet = match &mut self.opener {
+                    None => Packet::parse(bytes),
+                    Some(opener) => opener.open(bytes),
+                };
+                if let Ok(packet) = packet {
                     self.seen.packet(now, &packet);
                 }
             }
@@ -106,7 +119,7 @@ mod tests {
 
     fn hear(seen: &mut Seen, now: Nanos, (id, incarnation): (u16, u64), ballot: Ballot, flags: u8) {
         let sender = Sender { role: Role::Proposer, id, incarnation };
-        let layout = Layout { packet: 1472, cluster: 5 };
+        let layout = Layout { packet: 1472, cluster: 5, trailer: 0 };
         let body = Heartbeat { ballot: ballot.into(), decided_until: 0.into() };
         let mut bytes = [0; 1472];
         let length = wire::seal(&mut bytes, layout, sender, Stamp { flags, ..Stamp::default() }, &body, &[]);

@@ -9,7 +9,7 @@ use super::raw::multicast;
 use super::run;
 use super::setting::Setting;
 use std::time::Duration;
-use wire::entry_room;
+use wire::Layout;
 
 /// Bytes of the headers of Ethernet, and of IP and UDP.
 const FRAME: u16 = 14;
@@ -31,7 +31,9 @@ pub fn run(setting: &Setting, lan: &Lan) -> Result<Vec<Measure>, String> {
 
 /// The part of a link, of 0 to 1, that values would take if nothing but full packets of a leader went over it.
 fn full(setting: &Setting) -> f64 {
-    let stream = entry_room(usize::from(setting.mtu - DATAGRAM)) as f64;
+    let layout =
+        Layout { packet: usize::from(setting.mtu - DATAGRAM), cluster: 0, trailer: setting.trailer() };
+    let stream = layout.entry_room() as f64;
     let newlines = setting.size as f64 / (setting.size + 1) as f64;
     stream * newlines / f64::from(setting.mtu + FRAME)
 }

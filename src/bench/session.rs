@@ -3,7 +3,7 @@
 use super::measure::{Measure, Summary, find, summarize};
 use super::plot::{self, Curve, Point};
 use super::raw::{self, Effort};
-use super::setting::{Amount, Setting};
+use super::setting::{Amount, Seal, Setting};
 use super::table::{Column, number, table};
 use super::{json, run};
 use crate::conf::{HEARTBEAT_DEFAULT, SUSPECT_DEFAULT, duration_text, size_text};
@@ -208,8 +208,13 @@ fn shape(setting: &Setting) -> String {
         0 => String::new(),
         bytes => format!(", {} of memory each taken before", size_text(bytes)),
     };
+    let seal = match setting.seal {
+        Seal::No => "",
+        Seal::Key => ", sealed",
+        Seal::Encrypt => ", encrypted",
+    };
     format!(
-        "{}, {}, {}{reserve}, {}, MTU {mtu} bytes{times}",
+        "{}, {}, {}{reserve}, {}, MTU {mtu} bytes{seal}{times}",
         counted(clients, "client"),
         counted(proposers, "proposer"),
         counted(acceptors, &format!("{durable} acceptor")),

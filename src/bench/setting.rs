@@ -27,6 +27,8 @@ pub struct Setting {
     pub reserve: usize,
     /// Where processes trace their packets, and how many bytes of each; none: nowhere.
     pub trace: Option<(PathBuf, usize)>,
+    /// Whether packets are sealed with a key made for the run.
+    pub seal: Seal,
     /// Percent of the datagrams that are dropped.
     pub loss: f64,
     /// Hosts for the processes; none: they are all on this one's loopback interface.
@@ -34,6 +36,17 @@ pub struct Setting {
     /// Values per second of all clients together; none: as fast as the cluster takes them.
     pub rate: Option<u64>,
     pub amount: Amount,
+}
+
+/// What is done with packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Seal {
+    #[default]
+    No,
+    /// They are sealed.
+    Key,
+    /// They are sealed and encrypted.
+    Encrypt,
 }
 
 /// How long a run is.
@@ -61,6 +74,7 @@ impl Setting {
             data: None,
             reserve: 0,
             trace: None,
+            seal: Seal::No,
             loss: 0.0,
             lan: None,
             rate: None,
@@ -91,6 +105,11 @@ impl Setting {
             (Role::Client, self.clients),
         ];
         roles.into_iter().flat_map(|(role, count)| (1..=count).map(move |id| (role, id)))
+    }
+
+    /// Bytes behind each packet.
+    pub fn trailer(&self) -> usize {
+        if self.seal == Seal::No { 0 } else { wire::TRAILER_LEN }
     }
 
     /// Processes that get what the leader multicasts, itself not counted.

@@ -4,7 +4,7 @@ use crate::bench::lan::{Lan, Link};
 use crate::bench::lines::{CLIENTS_MAX, VALUE_MIN};
 use crate::bench::raw::{Effort, rounds};
 use crate::bench::session::{Session, Stopped};
-use crate::bench::setting::{Amount, Setting};
+use crate::bench::setting::{Amount, Seal, Setting};
 use crate::bench::table::number;
 use crate::bench::{catch_up, failover, interrupt, link, namespace};
 use crate::conf;
@@ -84,6 +84,12 @@ struct ShapeArgs {
     /// As `--trace-snap` of the roles.
     #[arg(long, value_name = "BYTES", default_value_t = super::TRACE_SNAP, value_parser = super::trace_snap, requires = "trace")]
     trace_snap: usize,
+    /// Packets are sealed with a key that is made for the run, as `key` in paxos.conf; to see what that costs.
+    #[arg(long)]
+    key: bool,
+    /// Packets are sealed and encrypted, as `encrypt yes` in paxos.conf.
+    #[arg(long)]
+    encrypt: bool,
     /// Prints a JSON object a line, one for each run and a summary for each kind of run, in place of a table; the names
     /// end with their units.
     #[arg(long)]
@@ -234,6 +240,11 @@ impl ShapeArgs {
             data: self.data.clone(),
             reserve: self.reserve,
             trace: self.trace.clone().map(|directory| (directory, self.trace_snap)),
+            seal: match (self.key, self.encrypt) {
+                (_, true) => Seal::Encrypt,
+                (true, false) => Seal::Key,
+                (false, false) => Seal::No,
+            },
             loss: 0.0,
             lan: None,
             rate: None,

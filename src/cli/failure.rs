@@ -39,7 +39,9 @@ impl Failure {
     pub fn stopped(stop: Stop, sentence: String) -> Failure {
         let status = match stop {
             Stop::OtherLog { .. } | Stop::Conflict { .. } => Status::OrderOver,
-            Stop::Done | Stop::SameId { .. } | Stop::Superseded | Stop::Ended => Status::Failed,
+            Stop::Done | Stop::SameId { .. } | Stop::Numbers | Stop::Superseded | Stop::Ended => {
+                Status::Failed
+            }
         };
         Failure { status, sentence }
     }

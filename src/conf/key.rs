@@ -20,10 +20,12 @@ pub(super) enum Key {
     Status,
     Reserve,
     Data,
+    Keys,
+    Encrypt,
 }
 
 impl Key {
-    pub(super) const ALL: [Key; 14] = [
+    pub(super) const ALL: [Key; 16] = [
         Key::Clients,
         Key::Proposers,
         Key::Acceptors,
@@ -38,6 +40,8 @@ impl Key {
         Key::Status,
         Key::Reserve,
         Key::Data,
+        Key::Keys,
+        Key::Encrypt,
     ];
 
     /// The four that every file has.
@@ -66,6 +70,8 @@ impl Key {
             Key::Status => "status 1s",
             Key::Reserve => "reserve 1024MiB",
             Key::Data => "data /var/lib/paxos/%i",
+            Key::Keys => "key paxos.key",
+            Key::Encrypt => "encrypt yes",
         }
     }
 

@@ -70,6 +70,8 @@ struct Draft {
     status: Option<Option<Duration>>,
     reserve: Option<usize>,
     data: Option<Option<String>>,
+    key: Option<Option<String>>,
+    encrypt: Option<bool>,
 }
 
 struct Parser {
@@ -144,6 +146,8 @@ impl Parser {
             Key::Status => self.draft.status = self.single(key, words, value::status),
             Key::Reserve => self.draft.reserve = self.single(key, words, value::reserve),
             Key::Data => self.draft.data = self.single(key, words, value::data),
+            Key::Keys => self.draft.key = self.single(key, words, value::key),
+            Key::Encrypt => self.draft.encrypt = self.single(key, words, value::encrypt),
         }
     }
 
@@ -230,6 +234,7 @@ impl Parser {
         }
         self.check_groups();
         self.check_times();
+        self.check_encryption();
         self.check_complete();
         let written = self.written();
         let Parser { draft, problems, .. } = self;
@@ -252,6 +257,8 @@ impl Parser {
                     status: draft.status.unwrap_or(Some(STATUS_DEFAULT)),
                     reserve: draft.reserve.unwrap_or(0),
                     data: draft.data.flatten(),
+                    key: draft.key.flatten(),
+                    encrypt: draft.encrypt.unwrap_or(false),
                     written,
                 })
             }
@@ -305,6 +312,16 @@ impl Parser {
             fitting_times(heartbeat, suspect)
         );
         self.problems.add(suspect_at.max(heartbeat_at), text);
+    }
+
+    /// Without a key there is nothing to encrypt with, and who writes the one believes in the other.
+    fn check_encryption(&mut self) {
+        // A key that was written and not understood is complained of already.
+        let keyless = matches!(self.draft.key, Some(None)) || self.seen[Key::Keys as usize].is_none();
+        if self.draft.encrypt == Some(true) && keyless && !self.misspelt[Key::Keys as usize] {
+            let text = format!("`encrypt yes` needs a key; write a line `{}`", Key::Keys.example());
+            self.problems.add(self.seen[Key::Encrypt as usize], text);
+        }
     }
 
     fn check_complete(&mut self) {

@@ -127,6 +127,25 @@ fn a_percent_sign_that_stands_for_nothing_is_refused() {
 }
 
 #[test]
+fn a_file_of_keys_lies_beside_the_configuration() {
+    let of = |path: &str, line: &str| {
+        let conf = Conf::parse(&format!("{FOUR}{line}"), path).expect("good");
+        conf.key_file().map(|file| file.display().to_string())
+    };
+    assert_eq!((of("paxos.conf", ""), of("paxos.conf", "key none")), (None, None));
+    assert_eq!(of("/etc/paxos.conf", "key paxos.key").as_deref(), Some("/etc/paxos.key"));
+    assert_eq!(of("../paxos.conf", "key /run/paxos.key").as_deref(), Some("/run/paxos.key"));
+    assert_eq!((conf("").layout().trailer, conf("key k").layout().trailer), (0, 16));
+}
+
+#[test]
+fn nothing_is_encrypted_without_a_key() {
+    assert!(conf("key k\nencrypt yes").encrypt && !conf("key k").encrypt && !conf("encrypt no").encrypt);
+    refused("encrypt yes", "9: `encrypt yes` needs a key; write a line `key paxos.key`");
+    refused("encrypt true", "9: true is neither yes nor no; write one of them, as in `encrypt yes`");
+}
+
+#[test]
 fn what_must_agree_is_one_text_per_meaning() {
     let expected = "clients 239.0.0.1 5000\nproposers 239.0.0.1 6000\n\
                     acceptors 239.0.0.1 7000 1 2 3\nlearners 239.0.0.1 8000\nmtu 1500\n";
@@ -136,6 +155,10 @@ fn what_must_agree_is_one_text_per_meaning() {
                      suspect 60m\nbuffer 1M\nreserve 5M\nclients 239.0.0.1 5000\ndata d";
     assert_eq!(Conf::parse(otherwise, "other.conf").expect("good").agreed(), expected);
     assert_ne!(conf("mtu 9000").agreed(), expected);
+    // What fits a packet depends on whether it is sealed, and not on the key.
+    assert_eq!(conf("key a").agreed(), format!("{expected}sealed\n"));
+    assert_eq!(conf("key b\nencrypt yes").agreed(), conf("key a").agreed());
+    assert_eq!(conf("key none").agreed(), expected);
 }
 
 #[test]
@@ -155,6 +178,8 @@ buffer     4MiB                  # default
 status     1s                    # default
 reserve    0                     # default
 data       none                  # default
+key        none                  # default
+encrypt    no                    # default
 ";
     assert_eq!(conf("").to_string(), expected);
 }
@@ -163,7 +188,7 @@ data       none                  # default
 fn check_prints_what_was_written_without_comment() {
     let text = "suspect 90s\nrate 9\nheartbeat 1.5s\nclients 239.0.0.1 1\nproposers 239.255.100.100 2\n\
                 acceptors 239.0.0.1 3 5 4\nlearners 239.0.0.1 4\nttl 1\nmtu 1500\ninterface 10.0.0.1\n\
-                buffer 65537\nstatus off\nreserve 2048MiB\ndata votes/%i";
+                 buffer 65537\nstatus off\nreserve 2048MiB\ndata votes/%i\nkey k\nencrypt yes";
     let expected = "\
 clients    239.0.0.1       1
 proposers  239.255.100.100 2
@@ -179,6 +204,8 @@ buffer     65537
 status     off
 reserve    2048MiB
 data       votes/%i
+key        k
+encrypt    yes
 ";
     assert_eq!(Conf::parse(text, "paxos.conf").expect("good").to_string(), expected);
 }
@@ -302,7 +329,7 @@ fn an_unknown_key_gets_the_list_of_keys() {
     refused(
         "colour blue",
         "1: `colour` is not a key; the keys are clients, proposers, acceptors, learners, interface, ttl, \
-         mtu, heartbeat, suspect, rate, buffer, status, reserve, data",
+         mtu, heartbeat, suspect, rate, buffer, status, reserve, data, key, encrypt",
     );
 }
 
@@ -498,7 +525,7 @@ paxos.conf:1:18: 0 is not a port; write a number from 1 to 65535, as in `clients
 paxos.conf:1:20: x is one word too many; write an address and a port only, as in `clients 239.0.0.1 5000`
 paxos.conf:2:5: 0 is not a ttl; write a number of hops from 1 to 255, as in `ttl 1`
 paxos.conf:3:1: `é` is not a key; the keys are clients, proposers, acceptors, learners, interface, ttl, mtu, \
-heartbeat, suspect, rate, buffer, status, reserve, data
+heartbeat, suspect, rate, buffer, status, reserve, data, key, encrypt
 paxos.conf:5:11: suspect, 5s by default, is not longer than heartbeat, 6s; \
 write for example `suspect 15s`, or `heartbeat 2s`
 paxos.conf:6:10: 239.0.0.1 6000 is the group of `proposers` already, in line 4; \
@@ -700,6 +727,7 @@ impl Random {
             format!("reserve {}\n", self.below((64 << 30) + 1)),
             format!("data {}\n", ["none", "/d%i/%i", "d"][self.below(3) as usize]),
             format!("interface {interface}\n"),
+            format!("key k\nencrypt {}\n", ["yes", "no"][self.below(2) as usize]),
         ];
         for (bit, line) in lines.iter().enumerate() {
             if written >> bit & 1 == 1 {

@@ -189,6 +189,20 @@ pub(super) fn data(word: &str) -> Result<Option<String>, String> {
     }
 }
 
+/// The value of `key`: a file.
+pub(super) fn key(word: &str) -> Result<Option<String>, String> {
+    Ok(Some(word).filter(|word| *word != "none").map(Into::into))
+}
+
+/// The value of `encrypt`.
+pub(super) fn encrypt(word: &str) -> Result<bool, String> {
+    match word {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err(format!("{} is neither yes nor no; write one of them", excerpt(word))),
+    }
+}
+
 /// A duration as the file has it, in the largest unit that leaves no fraction.
 pub fn duration_text(duration: Duration) -> String {
     let micros = duration.as_micros();

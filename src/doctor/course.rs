@@ -210,7 +210,9 @@ impl Course {
 
 /// One probe of this length, IP and UDP headers included.
 fn send(out: &mut Outbox, (to, way): (To, Way), purpose: Purpose, (round, index): (u32, u16), length: u16) {
-    let filling = usize::from(length).saturating_sub(BEFORE_FILLING).clamp(1, ZEROS.len() - wire::HEADER_LEN);
+    let filling = usize::from(length)
+        .saturating_sub(BEFORE_FILLING + out.layout().trailer)
+        .clamp(1, ZEROS.len() - BEFORE_FILLING - wire::TRAILER_LEN);
     out.send(to, &Probe::new(way, purpose, round, index), &[&ZEROS[..filling]]);
 }
 

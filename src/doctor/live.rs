@@ -19,7 +19,8 @@ use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use wire::{Endpoint, Layout, PACKET_MAX, Packet, Role, Sender as Identity, Tally, host_field};
+use wire::sealing::{Opener, Sealer};
+use wire::{Endpoint, Keys, Layout, PACKET_MAX, Packet, Role, Sender as Identity, Tally, host_field};
 use zerocopy::FromZeros;
 
 /// The longest that other hosts are waited for.
@@ -69,6 +70,8 @@ struct Examination {
     /// Of the four groups, then our own, then that of broadcasts if there is one.
     sockets: Vec<UdpSocket>,
     receiver: Receiver,
+    /// There where packets are sealed.
+    opener: Option<Opener>,
     sender: Sender,
     outbox: Outbox,
     course: Course,
@@ -114,6 +117,16 @@ impl Examination {
         sockets.push(own);
         sockets.extend(neighbours);
         let (igmp, querier) = look_for_querier(&via, me.incarnation);
+        let layout = Layout { packet: PACKET_MAX, ..conf.layout() };
+        let (mut outbox, mut opener) = (Outbox::new(layout, me), None);
+        if let Some(path) = conf.key_file() {
+            let keys = Keys::load(&path).map_err(|error| Failure::System {
+                doing: "read the keys",
+                error: io::Error::other(error.to_string()),
+            })?;
+            outbox.seal_with(Sealer::new(keys.first(), cluster, me, conf.encrypt), groups);
+            opener = Some(Opener::new(keys));
+        }
         let clock = Clock::start();
         Ok(Examination {
             course: Course::new(setup, clock.now()),
@@ -122,7 +135,8 @@ impl Examination {
             sockets,
             receiver: Receiver::new(),
             sender,
-            outbox: Outbox::new(Layout { packet: PACKET_MAX, cluster }, me),
+            outbox,
+            opener,
             steps: Steps::default(),
             igmp,
             querier,
@@ -187,18 +201,21 @@ impl Examination {
         while self.receiver.read(&self.sockets[key])? > 0 {
             let now = self.clock.now();
             let realtime = realtime();
-            for datagram in self.receiver.datagrams() {
-                self.coalesced += u64::from(datagram.packets().count() > 1);
-                for bytes in datagram.packets() {
-                    match Packet::parse(bytes) {
-                        Ok(packet) => {
-                            if self.print_packets {
-                                log::debug!(target: "paxos", "< {packet}");
-                            }
-                            self.course.packet(now, realtime, datagram.from, &packet);
+            let runs = self.receiver.datagrams().filter(|datagram| datagram.packets().count() > 1);
+            self.coalesced += runs.count() as u64;
+            for (from, bytes) in self.receiver.packets_mut() {
+                let packet = match &mut self.opener {
+                    None => Packet::parse(bytes),
+                    Some(opener) => opener.open_sealed(bytes),
+                };
+                match packet {
+                    Ok(packet) => {
+                        if self.print_packets {
+                            log::debug!(target: "paxos", "< {packet}");
                         }
-                        Err(refusal) => self.course.refused(datagram.from, refusal),
+                        self.course.packet(now, realtime, from, &packet);
                     }
+                    Err(refusal) => self.course.refused(from, refusal),
                 }
             }
         }

@@ -180,6 +180,19 @@ impl Receiver {
         })
     }
 
+    /// The same, to be changed where they lie: each packet with where it came from.
+    pub fn packets_mut(&mut self) -> impl Iterator<Item = (SocketAddrV4, &mut [u8])> {
+        let arrivals = &self.arrivals[..self.count];
+        arrivals.iter().zip(self.buffers.chunks_exact_mut(DATAGRAM_MAX)).flat_map(|(arrival, buffer)| {
+            let bytes = &mut buffer[..arrival.length];
+            let (packets, empty) = match bytes {
+                [] => (Default::default(), Some(bytes)),
+                _ => (bytes, None),
+            };
+            packets.chunks_mut(arrival.segment.max(1)).chain(empty).map(|packet| (arrival.from, packet))
+        })
+    }
+
     /// The socket's count of dropped datagrams (SO_RXQ_OVFL), as it stood when the latest datagram of the
     /// last read that carries it was queued. `None` when none does: as long as nothing was dropped, or when
     /// nothing was read. Wraps; a dropped run counts once.

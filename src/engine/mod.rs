@@ -6,6 +6,7 @@ mod attention;
 pub mod batch;
 pub mod clock;
 pub mod files;
+pub mod guard;
 pub mod heap;
 pub mod input;
 pub mod reactor;

@@ -8,6 +8,7 @@ use super::attention::Attention;
 use super::batch::{Mode, READ_MAX, Receiver, Run, Sender};
 use super::clock::{self, Clock};
 use super::files::Files;
+use super::guard::{Guard, SOCKETS};
 use super::sockets::{self, Via};
 use super::stats::Stats;
 use super::status::Reporter;
@@ -21,7 +22,7 @@ use crate::wheel::Wheel;
 use polling::{Event, Events, PollMode, Poller};
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -29,11 +30,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
-use wire::{HEADER_LEN, Header, Layout, Packet, Refusal, Role, Sender as Identity, VERSION};
+use wire::sealing::Sealer;
+use wire::{
+    HEADER_LEN, Header, Keys, Layout, PACKET_MAX, Packet, Refusal, Role, Sender as Identity, VERSION,
+};
 use zerocopy::FromBytes;
 
 /// Poller key of the signal pipe; sockets have their index.
 const SIGNALS: usize = 1000;
+/// Poller key of the pipe that tells of SIGHUP.
+const HANGUPS: usize = 1001;
 /// How many groups there are.
 const ROLES: usize = Role::GROUPS.len();
 /// How often refused packets are mentioned, of each reason.
@@ -131,6 +137,7 @@ pub struct Reactor {
     journal: Option<Journal<Files>>,
     groups: [SocketAddrV4; 4],
     me: Identity,
+    layout: Layout,
     /// The longest packet of this configuration.
     packet_max: usize,
     /// Of larger receive buffers no more is filled.
@@ -148,6 +155,20 @@ pub struct Reactor {
     supervisor: Option<Supervisor>,
     /// What was said last of how this process stands.
     standing: Option<Notice>,
+    /// There where packets are sealed.
+    sealing: Option<Sealing>,
+}
+
+/// What a process has where packets are sealed.
+struct Sealing {
+    guard: Guard,
+    /// The file of the keys.
+    path: PathBuf,
+    encrypts: bool,
+    /// Becomes readable with SIGHUP.
+    hangups: UnixStream,
+    /// Where a packet is copied to that is about to be decrypted, for who wants to see it as it was.
+    copy: Box<[u8; PACKET_MAX]>,
 }
 
 /// A client talks to a person about values; how it talks to the network is for who asks.
@@ -210,8 +231,7 @@ impl Reactor {
         let sender = Sender::new(&own);
         sockets.push(own);
         addresses.push(address);
-        let cluster = cluster(conf);
-        let layout = Layout { packet: usize::from(conf.mtu) - 28, cluster };
+        let layout = conf.layout();
         let me = Identity { role, id, incarnation: clock::incarnation() };
         let setup = Setup {
             me,
@@ -239,13 +259,23 @@ impl Reactor {
         unsafe { poller.add_with_mode(&signals, Event::readable(SIGNALS), PollMode::Level) }
             .map_err(|error| system("catch signals", error))?;
         let reporter = Reporter::new(conf, journal.is_some())?;
+        let sealing = conf.key_file().map(|path| Sealing::open(path, conf.encrypt)).transpose()?;
+        let mut outbox = Outbox::new(layout, me);
+        if let Some((sealing, keys)) = &sealing {
+            assert!(sockets.len() <= SOCKETS, "a window for each socket");
+            outbox.seal_with(Sealer::new(keys.first(), layout.cluster, me, sealing.encrypts), groups);
+            // SAFETY: as above.
+            unsafe { poller.add_with_mode(&sealing.hangups, Event::readable(HANGUPS), PollMode::Level) }
+                .map_err(|error| system("catch SIGHUP", error))?;
+        }
         let clock = Clock::start();
         log::log!(
             target: "paxos",
             chatty(role),
-            "{role} {id} on {} ({}), cluster {cluster:08x}, receive buffers {} KiB{}",
+            "{role} {id} on {} ({}), cluster {:08x}, receive buffers {} KiB{}",
             via.name,
             via.address,
+            layout.cluster,
             sockets.iter().map(sockets::receive_space).min().unwrap_or(0) / 1024,
             if via.loopback {
                 "; nothing leaves this host: write `interface NAME` in the configuration to change that"
@@ -253,6 +283,9 @@ impl Reactor {
                 ""
             }
         );
+        if let Some((sealing, keys)) = &sealing {
+            log::log!(target: "paxos", chatty(role), "{}", sealing.text(keys));
+        }
         let reactor = Reactor {
             poller,
             clock,
@@ -263,13 +296,11 @@ impl Reactor {
             receiver: Receiver::new(),
             sender,
             wheel: Wheel::new(clock.now()),
-            outbox: match journal {
-                Some(_) => Outbox::new(layout, me).durable(),
-                None => Outbox::new(layout, me),
-            },
+            outbox: if journal.is_some() { outbox.durable() } else { outbox },
             journal,
             groups,
             me,
+            layout,
             packet_max: layout.packet,
             space_max: if via.loopback { usize::MAX } else { LAN_SPACE },
             output: None,
@@ -282,6 +313,7 @@ impl Reactor {
             trace: None,
             supervisor,
             standing: None,
+            sealing: sealing.map(|(sealing, _)| sealing),
         };
         Ok((reactor, setup))
     }
@@ -325,6 +357,7 @@ impl Reactor {
             unsent: self.stats.unsent + self.outbox.overflowed,
             drops: self.sockets.iter().fold(0, |sum, socket| sum.wrapping_add(sockets::queue(socket).drops)),
             repeats: self.outbox.repeats,
+            elsewhere: self.outbox.elsewhere,
             gso: self.sender.mode() == Mode::Gso,
             gro: self.sockets.iter().all(sockets::coalesces),
             ..self.stats
@@ -362,6 +395,7 @@ impl Reactor {
             for event in events.iter() {
                 match event.key {
                     SIGNALS => return self.finish(End::Signal, role),
+                    HANGUPS => self.reload(),
                     key => readable |= 1 << key,
                 }
             }
@@ -467,36 +501,64 @@ impl Reactor {
             }
             self.tell_space(role);
         }
-        for datagram in self.receiver.datagrams() {
-            for bytes in datagram.packets() {
-                if is_from(self.me, bytes) {
-                    continue;
+        let address = self.addresses[key];
+        for (from, bytes) in self.receiver.packets_mut() {
+            if is_from(self.me, bytes) {
+                continue;
+            }
+            self.stats.received += 1;
+            let length = bytes.len();
+            let (came, parsed): (&[u8], _) = match &mut self.sealing {
+                _ if length > self.packet_max => (bytes, Err(Refusal::Long { length })),
+                None => {
+                    let bytes = &*bytes;
+                    (bytes, Packet::parse(bytes))
                 }
-                self.stats.received += 1;
-                let parsed = if bytes.len() > self.packet_max {
-                    Err(Refusal::Long { length: bytes.len() })
-                } else {
-                    Packet::parse(bytes)
-                };
-                if let Some(trace) = &mut self.trace {
-                    let refused = parsed.as_ref().err().map(|refusal| refusal as &dyn fmt::Display);
-                    trace.received(datagram.from, self.addresses[key], bytes, refused);
+                Some(Sealing { guard, copy, .. }) => {
+                    if self.trace.is_some() {
+                        copy[..length].copy_from_slice(bytes);
+                    }
+                    (&copy[..length], guard.open((key, address), bytes))
                 }
-                match parsed {
-                    Ok(packet) => {
-                        if self.print_packets {
-                            log::debug!(target: "paxos", "< {packet}");
-                        }
-                        role.packet(now, datagram.from, &packet, &mut self.outbox);
+            };
+            if let Some(trace) = &mut self.trace {
+                let refused = parsed.as_ref().err().map(|refusal| refusal as &dyn fmt::Display);
+                trace.received(from, address, came, refused);
+            }
+            match parsed {
+                Ok(packet) => {
+                    if self.print_packets {
+                        log::debug!(target: "paxos", "< {packet}");
                     }
-                    Err(refusal) => {
-                        self.stats.refused[refusal.index()] += 1;
-                        self.refusals.note(refusal, datagram.from);
-                    }
+                    role.packet(now, from, &packet, &mut self.outbox);
+                }
+                Err(refusal) => {
+                    self.stats.refused[refusal.index()] += 1;
+                    self.refusals.note(refusal, from);
                 }
             }
         }
         Ok(count)
+    }
+
+    /// Goes over to the keys that the file has now; to none when it is wrong.
+    fn reload(&mut self) {
+        let Some(sealing) = &mut self.sealing else { return };
+        // However often it was sent, the file is read once.
+        let mut told = [0; 64];
+        while matches!((&sealing.hangups).read(&mut told), Ok(read) if read == told.len()) {}
+        match Keys::load(&sealing.path) {
+            Ok(keys) => {
+                let cluster = self.layout.cluster;
+                let sealer = Sealer::new(keys.first(), cluster, self.me, sealing.encrypts);
+                self.outbox.seal_with(sealer, self.groups);
+                log::info!(target: "paxos", "{}", sealing.text(&keys));
+                sealing.guard.replace(keys);
+            }
+            Err(error) => {
+                log::error!(target: "paxos", "{error}; the keys from before stay in use");
+            }
+        }
     }
 
     fn tell_space<R: Process>(&self, role: &mut R) {
@@ -528,7 +590,14 @@ impl Reactor {
         });
         if self.print_packets {
             for (_, bytes) in self.outbox.queued(role.held()) {
-                if let Ok(packet) = Packet::parse(bytes) {
+                let packet = match (self.outbox.sealer(), &mut self.sealing) {
+                    (Some(sealer), Some(Sealing { copy, .. })) => {
+                        copy[..bytes.len()].copy_from_slice(bytes);
+                        sealer.read(&mut copy[..bytes.len()])
+                    }
+                    _ => Packet::parse(bytes),
+                };
+                if let Ok(packet) = packet {
                     log::debug!(target: "paxos", "> {packet}");
                 }
             }
@@ -605,6 +674,27 @@ impl Reactor {
     }
 }
 
+impl Sealing {
+    /// Reads the keys, and catches SIGHUP, which from now on asks for them to be read again.
+    fn open(path: PathBuf, encrypts: bool) -> Result<(Sealing, Keys), String> {
+        let keys = Keys::load(&path).map_err(|error| error.to_string())?;
+        let hangups = hangups().map_err(|error| format!("cannot catch SIGHUP: {error}"))?;
+        let guard = Guard::new(keys.clone());
+        Ok((Sealing { guard, path, encrypts, hangups, copy: Box::new([0; PACKET_MAX]) }, keys))
+    }
+
+    /// `sealing with key 2, and accepting key 1; encrypting`
+    fn text(&self, keys: &Keys) -> String {
+        let others = keys.ids();
+        let others = others.split_once(", ").map_or(String::new(), |(_, others)| {
+            let s = if others.contains(',') { "s" } else { "" };
+            format!(", and accepting key{s} {others}")
+        });
+        let encrypting = if self.encrypts { "; encrypting" } else { "" };
+        format!("sealing with key {}{others}{encrypting}", keys.first().id())
+    }
+}
+
 /// Mentions packets that were refused, now and then, never one by one: the last one of each reason.
 #[derive(Default)]
 struct Refusals {
@@ -656,6 +746,9 @@ impl Drop for Reactor {
             let _ = self.poller.delete(socket);
         }
         let _ = self.poller.delete(&self.signals);
+        if let Some(sealing) = &self.sealing {
+            let _ = self.poller.delete(&sealing.hangups);
+        }
     }
 }
 
@@ -721,9 +814,9 @@ fn is_from(me: Identity, bytes: &[u8]) -> bool {
         })
 }
 
-/// What processes with other groups, acceptors or mtu have another of.
+/// What processes have another of whose groups, acceptors or mtu differ, or of which one seals packets and one does not.
 pub fn cluster(conf: &Conf) -> u32 {
-    twox_hash::XxHash3_64::oneshot(conf.agreed().as_bytes()) as u32
+    conf.layout().cluster
 }
 
 /// The interface that the configuration names.
@@ -737,6 +830,14 @@ pub fn via(conf: &Conf) -> sockets::Result<Via> {
         Interface::Address(address) => sockets::Which::Address(*address),
     };
     sockets::via(&which)
+}
+
+/// A stream that becomes readable with every SIGHUP.
+fn hangups() -> io::Result<UnixStream> {
+    let (read, write) = UnixStream::pair()?;
+    read.set_nonblocking(true)?;
+    signal_hook::low_level::pipe::register(signal_hook::consts::SIGHUP, write)?;
+    Ok(read)
 }
 
 /// A stream that becomes readable with the first SIGTERM or SIGINT. The second one ends the process at once:

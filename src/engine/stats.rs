@@ -27,6 +27,8 @@ pub struct Stats {
     pub refused: [u64; Refusal::COUNT],
     /// Proposer: instances sent again, repairs included. Client: entries sent again. Learner: catch-up requests.
     pub repeats: u64,
+    /// Packets of another log than the one followed, which are ignored. Acceptors and clients do not count them.
+    pub elsewhere: u64,
     /// Packets that a trace has, and those that it lacks because its disk did not keep up.
     pub traced: u64,
     pub trace_left_out: u64,
@@ -56,6 +58,21 @@ impl Stats {
     }
 }
 
+/// An object of the reasons for which packets were refused.
+struct Reasons<'a>(&'a [u64; Refusal::COUNT]);
+
+impl fmt::Display for Reasons<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("{")?;
+        let counts = Refusal::NAMES.iter().zip(self.0).filter(|(_, count)| **count > 0);
+        for (at, (name, count)) in counts.enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            write!(f, "{comma}\"{name}\":{count}")?;
+        }
+        f.write_str("}")
+    }
+}
+
 /// The counts of a process as they are told.
 struct Told<'a> {
     stats: &'a Stats,
@@ -73,6 +90,7 @@ impl fmt::Display for Told<'_> {
             unsent,
             drops,
             repeats,
+            elsewhere,
             traced,
             trace_left_out,
             gso,
@@ -83,12 +101,12 @@ impl fmt::Display for Told<'_> {
             f,
             "{{\"role\":\"{}\",\"id\":{},\"turns\":{turns},\"packets_received\":{received},\
              \"receive_calls\":{receive_calls},\"packets_sent\":{sent},\"send_calls\":{send_calls},\
-             \"packets_unsent\":{unsent},\"receive_drops\":{drops},\"packets_refused\":{},\
-             \"packets_of_other_versions\":{},\"sent_again\":{repeats},\"packets_traced\":{traced},\"trace_left_out\":{trace_left_out},\"gso\":{gso},\"gro\":{gro}}}",
+             \"packets_unsent\":{unsent},\"receive_drops\":{drops},\"packets_refused\":{},\"refused\":{},\
+             \"packets_of_other_logs\":{elsewhere},\"sent_again\":{repeats},\"packets_traced\":{traced},\"trace_left_out\":{trace_left_out},\"gso\":{gso},\"gro\":{gro}}}",
             self.me.role,
             self.me.id,
             self.stats.refusals(),
-            self.stats.other_versions(),
+            Reasons(&self.stats.refused),
         )
     }
 }
@@ -107,7 +125,7 @@ mod tests {
             Told { stats: &stats, me }.to_string(),
             "{\"role\":\"learner\",\"id\":2,\"turns\":3,\"packets_received\":20,\"receive_calls\":0,\
              \"packets_sent\":7,\"send_calls\":0,\"packets_unsent\":0,\"receive_drops\":1,\
-             \"packets_refused\":9,\"packets_of_other_versions\":5,\"sent_again\":0,\"packets_traced\":0,\"trace_left_out\":0,\"gso\":true,\"gro\":false}"
+             \"packets_refused\":9,\"refused\":{\"short\":4,\"long\":5},\"packets_of_other_logs\":0,\"sent_again\":0,\"packets_traced\":0,\"trace_left_out\":0,\"gso\":true,\"gro\":false}"
         );
     }
 }

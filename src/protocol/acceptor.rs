@@ -28,7 +28,7 @@ use wire::report::Room;
 use wire::status::state;
 use wire::{
     Ballot, Batch, Body, Fetch, Helped, Join, Nack, Packet, Phase1b, Phase2a, Phase2b, ProcessStatus,
-    RANGES_MAX, Range, RangeRecord, Role, Value, batch_packet, flags, sequence_field,
+    RANGES_MAX, Range, RangeRecord, Role, Value, flags, sequence_field,
 };
 use zerocopy::IntoBytes;
 
@@ -286,7 +286,9 @@ impl Acceptor {
         self.read_until = self.read_until.max(instance + 1);
         self.queue = instance.saturating_sub(decided_until);
         match self.votes.ranges() {
-            [all] if all.until == instance => self.unvoted += cost(batch_packet(batch.as_bytes().len())),
+            [all] if all.until == instance => {
+                self.unvoted += cost(self.setup.layout.batch_packet(batch.as_bytes().len()))
+            }
             _ => self.vote_due = true,
         }
         if instance >= decided_until.saturating_add(AHEAD_MAX) && !planted(Bug::FarAheadStored) {

@@ -149,7 +149,7 @@ mod tests {
 
     fn outbox() -> Outbox {
         let me = Sender { role: Role::Learner, id: 1, incarnation: 9 };
-        Outbox::new(Layout { packet: 1472, cluster: 5 }, me)
+        Outbox::new(Layout { packet: 1472, cluster: 5, trailer: 0 }, me)
     }
 
     fn wait(step: Step) -> Nanos {

@@ -11,8 +11,7 @@ use super::{Nanos, Process, Setup};
 use crate::limits::{CLIENT_BYTES, CLIENT_WINDOW, MS, NAGLE_INSTANCES};
 use core::net::SocketAddrV4;
 use wire::{
-    Ack, AckRecord, BEYOND_BITS, Ballot, Body, HEADER_LEN, Packet, ProcessStatus, Role, Status, Submit,
-    entry_room, flags,
+    Ack, AckRecord, BEYOND_BITS, Ballot, Body, HEADER_LEN, Packet, ProcessStatus, Role, Status, Submit, flags,
 };
 use zerocopy::FromZeros;
 
@@ -90,7 +89,7 @@ pub struct Client {
 
 impl Client {
     pub fn new(setup: Setup) -> Client {
-        let room = entry_room(setup.layout.packet);
+        let room = setup.layout.entry_room();
         let window = CLIENT_WINDOW.min(CLIENT_BYTES / room);
         Client {
             identity: Identity::new(&setup),

@@ -13,7 +13,7 @@ use super::window::Window;
 use super::{Nanos, Process, Setup};
 use crate::limits::{LEARNER_WINDOW, PATIENT};
 use core::net::SocketAddrV4;
-use wire::{Body, Packet, ProcessStatus, RANGES_MAX, RangeRecord, Role, batch_room, flags};
+use wire::{Body, Packet, ProcessStatus, RANGES_MAX, RangeRecord, Role, flags};
 use zerocopy::IntoBytes;
 
 const HEARTBEAT: usize = 0;
@@ -40,7 +40,7 @@ impl Learner {
     /// Prints from instance `from` on, in this format.
     pub fn new(setup: Setup, format: Format, from: u64) -> Learner {
         let acceptors = Acceptors::new(&setup.acceptors);
-        let room = batch_room(setup.layout.packet);
+        let room = setup.layout.batch_room();
         Learner {
             identity: Identity::new(&setup),
             window: Window::new(&acceptors, LEARNER_WINDOW, LEARNER_WINDOW as u64, (0, room)),
@@ -76,7 +76,10 @@ impl Learner {
                 out.set_log(self.lineage.log());
                 true
             }
-            Belongs::Elsewhere => false,
+            Belongs::Elsewhere => {
+                out.elsewhere += 1;
+                false
+            }
             Belongs::Moved(new) if self.window.frontier() == 0 => {
                 let mut lineage = self.lineage.clone();
                 lineage.follow(new);

@@ -95,7 +95,7 @@ mod tests {
         body: &B,
     ) -> Belongs {
         let mut buffer = [0; PACKET_MAX];
-        let layout = Layout { packet: 1472, cluster: 5 };
+        let layout = Layout { packet: 1472, cluster: 5, trailer: 0 };
         let stamp = Stamp { sequence, log, flags: 0 };
         let length = wire::seal(&mut buffer, layout, Sender { role, id, incarnation }, stamp, body, &[]);
         lineage.judge(&Packet::parse(&buffer[..length]).expect("it was just made"))

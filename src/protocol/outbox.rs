@@ -7,7 +7,8 @@ use crate::limits::{OUTBOX_BYTES, OUTBOX_PACKETS};
 use crate::planted::{Bug, planted};
 use core::fmt;
 use core::net::SocketAddrV4;
-use wire::{Ballot, FixedBody, Layout, Life, Role, Sender, Stamp};
+use wire::sealing::{SEQUENCE_MAX, Sealer};
+use wire::{Ballot, FixedBody, HEADER_LEN, Layout, Life, Role, Sender, Stamp};
 
 /// Where a packet goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub enum Stop {
     /// Two values came for one instance that cannot both be right: a process broke the protocol, or two
     /// clusters were mixed.
     Conflict { instance: u64 },
+    /// This start has sent as many packets as it can number.
+    Numbers,
     /// The acceptors began a new log, and this process belongs to the former one.
     OtherLog { own: u32, new: u32 },
 }
@@ -250,6 +253,8 @@ impl Queued {
 pub struct Outbox {
     layout: Layout,
     me: Sender,
+    /// What seals the packets, and the addresses of the groups; none: they are not sealed.
+    sealer: Option<(Sealer, [SocketAddrV4; 4])>,
     /// The life of the log that stands in every header.
     log: u32,
     sequence: u64,
@@ -262,6 +267,8 @@ pub struct Outbox {
     pub overflowed: u64,
     /// Packets that bring again what was sent before, or ask for what is missing: for the statistics only.
     pub repeats: u64,
+    /// Packets of another log, as if they had not come: for the statistics only.
+    pub elsewhere: u64,
     timers: [Option<Nanos>; TIMERS],
     changed: [bool; TIMERS],
     output: Output,
@@ -275,6 +282,7 @@ impl Outbox {
         Outbox {
             layout,
             me,
+            sealer: None,
             log: 0,
             sequence: 0,
             journal: None,
@@ -283,6 +291,7 @@ impl Outbox {
             packets: Vec::with_capacity(OUTBOX_PACKETS),
             overflowed: 0,
             repeats: 0,
+            elsewhere: 0,
             timers: [None; TIMERS],
             changed: [false; TIMERS],
             output: Output::default(),
@@ -296,6 +305,21 @@ impl Outbox {
     pub fn durable(mut self) -> Outbox {
         self.journal = Some(Frame::default());
         self
+    }
+
+    /// Seals every packet from now on. `groups`: the addresses of the groups, in the order of [`Role::GROUPS`].
+    pub fn seal_with(&mut self, sealer: Sealer, groups: [SocketAddrV4; 4]) {
+        self.sealer = Some((sealer, groups));
+    }
+
+    /// What stands in every packet, and their room.
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// What seals the packets.
+    pub fn sealer(&self) -> Option<&Sealer> {
+        self.sealer.as_ref().map(|(sealer, _)| sealer)
     }
 
     /// Whether this process keeps a log on a disk.
@@ -334,8 +358,23 @@ impl Outbox {
             self.overflowed += 1;
             return;
         }
+        // Whoever heard us would take what follows for packets that came before; and no number may be sealed twice.
+        if self.sequence == SEQUENCE_MAX {
+            self.overflowed += 1;
+            return self.stop(Stop::Numbers);
+        }
         let stamp = Stamp { sequence: self.sequence, log: self.log, flags };
-        let length = wire::seal(&mut self.bytes[self.used..], self.layout, self.me, stamp, body, tail);
+        let room = &mut self.bytes[self.used..];
+        let length = match &self.sealer {
+            None => wire::seal(room, self.layout, self.me, stamp, body, tail),
+            Some((sealer, groups)) => {
+                let address = match to {
+                    To::Group(role) => groups[role as usize - 1],
+                    To::Peer(address) => address,
+                };
+                sealer.seal(room, self.layout, self.me, stamp, address, body, tail)
+            }
+        };
         self.sequence += 1;
         self.packets.push(Queued { to, at: self.used as u32, length: length as u16, held: false });
         self.used += length;
@@ -345,9 +384,9 @@ impl Outbox {
     /// [`super::Process::held`], with the tail at its end and before it room for header and body. It must not change
     /// before the end of the turn, so in one turn it is queued once.
     pub fn send_held<B: FixedBody>(&mut self, to: To, body: &B, packet: &mut [u8], at: usize) {
-        if self.room() == 0 {
-            self.overflowed += 1;
-            return;
+        let tail = &packet[HEADER_LEN + size_of::<B>()..];
+        if self.sealer.is_some() || self.room() == 0 || self.sequence == SEQUENCE_MAX {
+            return self.send(to, body, &[tail]); // what is sealed may be encrypted, and is kept in the clear
         }
         let stamp = Stamp { sequence: self.sequence, log: self.log, flags: 0 };
         wire::seal_in_place(packet, self.layout, self.me, stamp, body);
@@ -494,7 +533,7 @@ mod tests {
 
     fn outbox() -> Outbox {
         let me = Sender { role: Role::Client, id: 1, incarnation: 9 };
-        Outbox::new(Layout { packet: 1472, cluster: 5 }, me)
+        Outbox::new(Layout { packet: 1472, cluster: 5, trailer: 0 }, me)
     }
 
     #[test]

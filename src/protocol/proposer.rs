@@ -34,8 +34,8 @@ use crate::planted::{Bug, planted};
 use core::net::SocketAddrV4;
 use wire::status::state;
 use wire::{
-    Ack, Ballot, Body, EntryHeader, Fetch, Heartbeat, Hello, Over, Packet, Phase1a, Phase2a, ProcessStatus,
-    RANGES_MAX, Range, RangeRecord, Role, Value, Watermark, batch_packet, batch_room, entry_room, flags,
+    Ack, BATCH_AT, Ballot, Body, EntryHeader, Fetch, Heartbeat, Hello, Over, Packet, Phase1a, Phase2a,
+    ProcessStatus, RANGES_MAX, Range, RangeRecord, Role, Value, Watermark, flags,
 };
 use zerocopy::IntoBytes;
 
@@ -213,17 +213,17 @@ pub struct Proposer {
 impl Proposer {
     pub fn new(setup: Setup) -> Proposer {
         let acceptors = Acceptors::new(&setup.acceptors);
-        let room = batch_room(setup.layout.packet);
+        let room = setup.layout.batch_room();
         Proposer {
             identity: Identity::new(&setup),
-            window: Window::new(&acceptors, PROPOSER_WINDOW, PROPOSER_AHEAD, (batch_packet(0), room)),
+            window: Window::new(&acceptors, PROPOSER_WINDOW, PROPOSER_AHEAD, (BATCH_AT, room)),
             sessions: Sessions::default(),
             applied: 0,
             digest: Digest::default(),
             election: Election::new(setup.me.id, setup.suspect),
             phase1: Phase1::new(&acceptors),
             flow: Flow::new(FLOW_INSTANCES, setup.suspect),
-            intake: Intake::new(entry_room(setup.layout.packet)),
+            intake: Intake::new(setup.layout.entry_room()),
             catch_up: CatchUp::new(setup.seed),
             reader: Reader::default(),
             rto: Rto::new(4 * MS, 50 * MS),
@@ -395,9 +395,14 @@ impl Proposer {
             }
             if self.should_lead() && now >= self.explained {
                 self.explained = now + EXPLAIN;
-                self.announce(now, 0, out);
+                self.announce(now, To::Group(Role::Client), 0, out);
             }
             return;
+        }
+        // Sealed packets are kept by whoever hears them. What names no log could be a former log's, and is submitted
+        // again once its client has heard of ours, which it does a round trip later.
+        if self.setup.layout.is_sealed() && packet.header.log.get() == 0 {
+            return self.announce(now, To::Peer(from), flags::LEADING, out);
         }
         let entry = Submitted {
             client: packet.sender.id,
@@ -544,7 +549,7 @@ impl Process for Proposer {
                     if !planted(Bug::NoTailRepair) {
                         self.watermark(To::Group(Role::Acceptor), flags::ASK, out);
                     }
-                    self.announce(now, flags::LEADING, out);
+                    self.announce(now, To::Group(Role::Client), flags::LEADING, out);
                 }
                 self.reader.asked();
                 out.arm(HEARTBEAT, now + self.setup.heartbeat);

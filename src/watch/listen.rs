@@ -7,19 +7,23 @@ use super::gather::Cluster;
 use crate::conf::Conf;
 use crate::engine::batch::Receiver;
 use crate::engine::clock::{Clock, nanos};
+use crate::engine::guard::Guard;
 use crate::engine::{reactor, sockets};
 use crate::protocol::Nanos;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use std::net::UdpSocket;
+use std::net::{SocketAddrV4, UdpSocket};
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
-use wire::Packet;
+use wire::{Keys, Packet};
 
 /// Hears a cluster.
 pub struct Listener {
     socket: UdpSocket,
     receiver: Receiver,
+    /// There where packets are sealed.
+    guard: Option<Guard>,
+    group: SocketAddrV4,
     clock: Clock,
     pub cluster: Cluster,
 }
@@ -40,7 +44,10 @@ impl Listener {
         let socket = sockets::group(conf.proposers, &via, conf.buffer).map_err(|error| error.to_string())?;
         let clock = Clock::start();
         let cluster = Cluster::new(conf, reactor::cluster(conf), clock.now());
-        Ok(Listener { socket, receiver: Receiver::new(), clock, cluster })
+        let keys =
+            conf.key_file().map(|path| Keys::load(&path)).transpose().map_err(|error| error.to_string())?;
+        let (guard, group) = (keys.map(Guard::new), conf.proposers);
+        Ok(Listener { socket, receiver: Receiver::new(), guard, group, clock, cluster })
     }
 
     pub fn now(&self) -> Nanos {
@@ -62,10 +69,12 @@ impl Listener {
         }
         while self.receiver.read(&self.socket).map_err(failed)? > 0 {
             let now = self.clock.now();
-            for datagram in self.receiver.datagrams() {
-                for bytes in datagram.packets() {
-                    self.cluster.packet(now, datagram.from, Packet::parse(bytes));
-                }
+            for (from, bytes) in self.receiver.packets_mut() {
+                let packet = match &mut self.guard {
+                    None => Packet::parse(bytes),
+                    Some(guard) => guard.open((0, self.group), bytes),
+                };
+                self.cluster.packet(now, from, packet);
             }
         }
         self.cluster.tick(self.clock.now());

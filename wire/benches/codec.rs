@@ -12,12 +12,12 @@ use std::time::Duration;
 use wire::report::Room;
 use wire::{
     Ack, AckRecord, Ballot, Body, ENTRY_OVERHEAD, EntryHeader, FixedBody, Layout, Packet, Phase2a, Phase2b,
-    RANGES_MAX, Range, RangeRecord, Report, Role, Sender, Stamp, Submit, batch_room, entry_room, flags, seal,
+    RANGES_MAX, Range, RangeRecord, Report, Role, Sender, Stamp, Submit, flags, seal,
 };
 use zerocopy::byteorder::big_endian::U64;
 use zerocopy::{FromZeros, IntoBytes};
 
-const LAYOUT: Layout = Layout { packet: 1472, cluster: 5 };
+const LAYOUT: Layout = Layout { packet: 1472, cluster: 5, trailer: 0 };
 /// Packets of this length that UDP_SEGMENT and UDP_GRO carry as one.
 const RUN: usize = 44;
 /// Of a small value, with its newline: bytes.
@@ -60,7 +60,7 @@ fn ballot() -> Ballot {
 /// A full batch of entries, the last of which takes what the others leave.
 fn batch(entry: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut left = batch_room(LAYOUT.packet);
+    let mut left = LAYOUT.batch_room();
     for number in 0.. {
         let last = left < 2 * (ENTRY_OVERHEAD + entry);
         let length = if last { left - ENTRY_OVERHEAD } else { entry };
@@ -111,12 +111,12 @@ fn room() -> Room {
 
 fn examples() -> Vec<Example> {
     let proposal = |name, entry| Example::new(name, Role::Proposer, 0, Phase2a::new(7, 5, 1), batch(entry));
-    let piece = vec![b'v'; entry_room(LAYOUT.packet)];
+    let piece = vec![b'v'; LAYOUT.entry_room()];
     let report = Report { ballot: ballot().into(), room: room(), delivered_until: 9.into() };
     vec![
         Example::new("submit, full", Role::Client, 0, Submit { number: 9.into() }, piece),
         proposal("2a, full, entries of 64 bytes", LINE),
-        proposal("2a, full, one entry", entry_room(LAYOUT.packet)),
+        proposal("2a, full, one entry", LAYOUT.entry_room()),
         vote("2b, one range", 1),
         vote("2b, most ranges", RANGES_MAX),
         ack("ack, one session", 1),

@@ -12,12 +12,11 @@ use etherparse::PacketBuilder;
 use std::io::{self, BufWriter, Write};
 use wire::report::Room;
 use wire::{
-    Ballot, EntryHeader, Layout, Phase2a, Phase2b, Range, RangeRecord, Role, Sender, Stamp, Submit,
-    entry_room, seal,
+    Ballot, EntryHeader, Layout, Phase2a, Phase2b, Range, RangeRecord, Role, Sender, Stamp, Submit, seal,
 };
 use zerocopy::IntoBytes;
 
-const LAYOUT: Layout = Layout { packet: 1472, cluster: 5 };
+const LAYOUT: Layout = Layout { packet: 1472, cluster: 5, trailer: 0 };
 /// Packets of full length that fit a datagram.
 const RUN: u64 = 44;
 
@@ -37,7 +36,7 @@ fn main() -> io::Result<()> {
     let mut payload = Vec::new();
     for number in 0..count {
         if shape == "runs" {
-            proposal(&mut payload, number, entry_room(LAYOUT.packet));
+            proposal(&mut payload, number, LAYOUT.entry_room());
             if number % RUN < RUN - 1 && number < count - 1 {
                 continue;
             }

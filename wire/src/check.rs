@@ -41,8 +41,8 @@ pub use rule::{Count, Rule};
 pub(crate) use instances::{Stance, Vote, together};
 pub(crate) use place::Seconds;
 
-use crate::capture::{Capture, Datagram};
-use crate::dump::{Host, Input, Merge};
+use crate::capture::Datagram;
+use crate::dump::{Host, Input, Merge, Step, Stream};
 use crate::header::Header;
 use crate::{AckRecord, Body, Front, Outline, Packet, Role, Status, flags};
 use instances::Alarm;
@@ -50,7 +50,6 @@ use log::Log;
 use sessions::Verdict;
 use starts::{Met, Said, Start};
 use std::collections::HashMap;
-use std::io::Read;
 use zerocopy::FromBytes;
 
 /// Logs that are told apart; packets of further ones are not judged.
@@ -81,13 +80,12 @@ pub fn check(inputs: Vec<Input>, order: Order, host: &mut dyn Host) -> Report {
 }
 
 /// Finds the lines of the packets of one input that prove something, reading it once more.
-pub fn look_up(report: &mut Report, input: usize, capture: Capture<impl Read>) {
+pub fn look_up(report: &mut Report, input: usize, mut stream: impl Stream) {
     let wanted = report.wanted(input);
     let mut next = wanted.iter().peekable();
-    for datagram in capture.map_while(Result::ok) {
-        if next.peek().is_none() {
-            return;
-        }
+    let mut spare = Vec::new();
+    while next.peek().is_some() {
+        let Step::Datagram(datagram) = stream.next(&mut spare) else { return };
         while let Some(place) = next.next_if(|place| u64::from(place.frame) <= datagram.frame) {
             let bytes = crate::split(&datagram.bytes).nth(place.part.into()).unwrap_or_default();
             let line = Packet::parse(bytes).map(|packet| packet.to_string());
@@ -158,12 +156,13 @@ impl Checker {
             match Packet::parse(bytes) {
                 Ok(packet) => self.packet(place, &packet),
                 Err(_) if datagram.truncated.is_some() && packets.peek().is_none() => self.cut(place, bytes),
+                Err(refusal) if crate::dump::sealed(bytes, refusal).is_some() => self.cut(place, bytes),
                 Err(_) => self.report.malformed += 1,
             }
         }
     }
 
-    /// A packet of which the capture holds only the beginning. Its tag cannot be checked, so only what makes
+    /// A packet of which the capture holds only the beginning, or whose key is not at hand. Its tag cannot be checked, so only what makes
     /// others' claims more likely is taken from it.
     fn cut(&mut self, place: Place, bytes: &[u8]) {
         self.report.cut += 1;
@@ -173,7 +172,12 @@ impl Checker {
         let (sender, cluster, log) = (outline.sender, header.cluster.get(), header.log.get());
         let who = (sender.role, sender.id, sender.incarnation, cluster);
         let Some(at) = self.start(who, place) else { return };
-        self.starts[at].meet(outline.sequence, u64::from_be_bytes(header.tag), place);
+        if header.is_sealed() {
+            // What stands in the place of its tag does not tell it from others, and it may be opened elsewhere.
+            self.starts[at].count(outline.sequence, place);
+        } else {
+            self.starts[at].meet(outline.sequence, u64::from_be_bytes(header.tag), place);
+        }
         match outline.front {
             // Its batch is missing, but not that it was proposed.
             Front::Phase2a { ballot, instance, .. } if log != 0 => {

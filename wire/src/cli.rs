@@ -105,8 +105,7 @@ pub enum Error {
     PipeReadTwice(PathBuf),
     Signal(io::Error),
     Create(PathBuf, io::Error),
-    /// A sentence.
-    Live(String),
+    Sentence(String),
     Write(io::Error),
 }
 
@@ -132,7 +131,7 @@ impl fmt::Display for Error {
             Error::FollowStdin => f.write_str(
                 "standard input is read until it is closed anyway: leave out --follow, or name a file",
             ),
-            Error::Live(sentence) => f.write_str(sentence),
+            Error::Sentence(sentence) => f.write_str(sentence),
             Error::Signal(error) => write!(f, "cannot wait for SIGINT: {error}"),
             Error::Write(error) => write!(f, "cannot write to standard output: {error}"),
         }

@@ -10,12 +10,14 @@ pub(crate) mod json;
 mod lines;
 mod merge;
 mod output;
+mod unsealed;
 
 pub use filter::{BallotId, Filter, Instances, SenderId};
 pub(crate) use merge::Merge;
 use merge::Next;
 pub use merge::{Input, Step, Stream};
 pub use output::{FlushFirst, Output};
+pub use unsealed::Unsealed;
 
 use crate::capture::{self, Datagram, Tally};
 use crate::{Outline, Packet, Refusal};
@@ -90,6 +92,8 @@ pub struct Summary {
     pub malformed: u64,
     /// Packets, well-formed or not, that the filter did not want.
     pub left_out: u64,
+    /// Packets of which only the header could be read, for want of their key.
+    pub sealed: u64,
     pub frames: Tally,
 }
 
@@ -100,6 +104,9 @@ impl fmt::Display for Summary {
         write!(f, "{} packet{}, {} malformed, ", self.packets, plural(self.packets), self.malformed)?;
         if self.left_out > 0 {
             write!(f, "{} more that the filters left out, ", self.left_out)?;
+        }
+        if self.sealed > 0 {
+            write!(f, "{} sealed with keys that are not at hand (--key FILE opens them), ", self.sealed)?;
         }
         write!(f, "{foreign} foreign frame{}, ", plural(foreign))?;
         write!(f, "{fragments} IP fragment{}, {truncated} truncated", plural(fragments))?;
@@ -172,7 +179,10 @@ impl<'a> Printer<'a> {
                 Err(_) if datagram.truncated.is_some() && packets.peek().is_none() => {
                     cut = Outline::of(bytes).map(|outline| Cut { outline, bytes });
                 }
-                Err(refusal) => self.malformed(to, in_time, bytes, refusal),
+                Err(refusal) => match sealed(bytes, refusal) {
+                    Some(outline) => self.sealed(to, in_time, Cut { outline, bytes }, refusal),
+                    None => self.malformed(to, in_time, bytes, refusal),
+                },
                 Ok(_) => self.summary.left_out += 1,
             }
         }
@@ -180,6 +190,16 @@ impl<'a> Printer<'a> {
         if in_time && self.filter.wants_truncated(cut.map(|cut| cut.outline)) {
             self.format.truncated(to, truncated, cut);
         } else if cut.is_some() {
+            self.summary.left_out += 1;
+        }
+    }
+
+    /// A packet whose key is not at hand.
+    fn sealed(&mut self, to: &mut String, in_time: bool, cut: Cut, refusal: Refusal) {
+        if in_time && self.filter.wants_truncated(Some(cut.outline)) {
+            self.summary.sealed += 1;
+            self.format.sealed(to, cut, refusal);
+        } else {
             self.summary.left_out += 1;
         }
     }
@@ -192,6 +212,11 @@ impl<'a> Printer<'a> {
             self.summary.left_out += 1;
         }
     }
+}
+
+/// What is told of a packet that was refused because its key is not at hand.
+pub(crate) fn sealed(bytes: &[u8], refusal: Refusal) -> Option<Outline> {
+    if matches!(refusal, Refusal::Sealed { .. }) { Outline::of(bytes) } else { None }
 }
 
 impl Printed {
@@ -214,6 +239,13 @@ impl Printed {
         match self {
             Printed::Lines(lines) => lines.malformed(to, bytes, refusal),
             Printed::Json(json) => json.malformed(to, bytes.len(), refusal),
+        }
+    }
+
+    fn sealed(&mut self, to: &mut String, cut: Cut, refusal: Refusal) {
+        match self {
+            Printed::Lines(lines) => lines.sealed(to, cut, refusal),
+            Printed::Json(json) => json.sealed(to, cut, refusal),
         }
     }
 

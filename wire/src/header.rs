@@ -5,12 +5,18 @@ use core::fmt;
 use twox_hash::XxHash3_64;
 use zerocopy::byteorder::big_endian::{U16, U32, U64};
 
-/// What every packet begins with.
+/// What a packet begins with that no key seals.
 pub const MAGIC: [u8; 2] = *b"PX";
+/// What a packet begins with that is sealed and can be read.
+pub const MAGIC_SEALED: [u8; 2] = *b"PS";
+/// What a packet begins with that is sealed, and encrypted behind its header.
+pub const MAGIC_ENCRYPTED: [u8; 2] = *b"PE";
 /// Of this packet format. A process counts and names packets of another version; it never guesses at them.
 pub const VERSION: u8 = 5;
 /// Bytes of a [`Header`].
 pub const HEADER_LEN: usize = 40;
+/// Bytes that a sealed packet has behind all others: what proves that its sender had the key.
+pub const TRAILER_LEN: usize = 16;
 
 /// The roles. The numbers are those of the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,7 +85,7 @@ impl fmt::Display for Sender {
 record! {
     /// The header as it stands in a packet.
     pub struct Header: 40 bytes {
-        /// `PX`.
+        /// `PX`; of a sealed packet `PS`, or `PE` when what follows the header is encrypted.
         pub magic: [u8; 2] as Bytes,
         /// Of the packet format, see [`VERSION`].
         pub version: u8,
@@ -102,7 +108,8 @@ record! {
         /// Which life of the log this packet belongs to; 0 while the sender does not know.
         pub log: U32 as Hex,
         /// XXH3-64 over everything else: over the header with the hash of the rest in the place of the tag,
-        /// see [`tag`].
+        /// see [`tag`]. Of a sealed packet: whom it was sent to (IPv4 address, 4 bytes, and port, 2 bytes), the id of the
+        /// key (1 byte), and a zero byte; what proves it are its last 16 bytes, behind the tail, see [`crate::sealing`].
         pub tag: [u8; 8] as Hex,
     }
 }
@@ -114,6 +121,21 @@ pub(crate) const TAG_AT: usize = 32;
 impl Header {
     pub fn sequence(&self) -> u64 {
         sequence(self.sequence)
+    }
+
+    /// Whether it begins as a packet of ours does, sealed or not.
+    pub fn is_ours(&self) -> bool {
+        self.magic == MAGIC || self.is_sealed()
+    }
+
+    /// Whether the packet is sealed with a key.
+    pub fn is_sealed(&self) -> bool {
+        self.magic == MAGIC_SEALED || self.magic == MAGIC_ENCRYPTED
+    }
+
+    /// How many bytes follow the body and its tail.
+    pub fn trailer(&self) -> usize {
+        if self.is_sealed() { TRAILER_LEN } else { 0 }
     }
 }
 

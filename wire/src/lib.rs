@@ -28,12 +28,14 @@ pub mod dissector;
 pub mod dump;
 pub mod flow;
 mod header;
+mod key;
 mod kinds;
 mod layout;
 mod outline;
 mod packet;
 mod ranges;
 mod refusal;
+pub mod sealing;
 mod sighting;
 pub mod stat;
 pub mod story;
@@ -45,7 +47,8 @@ pub mod packets {}
 
 pub use ballot::{Ballot, BallotField};
 pub use batch::{Batch, ENTRY_OVERHEAD, Entries, Entry, EntryHeader};
-pub use header::{HEADER_LEN, Header, MAGIC, Role, Sender, VERSION, sequence_field, tag};
+pub use header::{HEADER_LEN, Header, MAGIC, Role, Sender, TRAILER_LEN, VERSION, sequence_field, tag};
+pub use key::{KEY_LEN, KEYS_MAX, Key, KeyError, Keys};
 pub use kinds::ack::{Ack, AckRecord, BEYOND_BITS, Status};
 pub use kinds::catch_up::{CatchUp, Fetch};
 pub use kinds::heartbeat::Heartbeat;
@@ -63,10 +66,7 @@ pub use kinds::value::Value;
 pub use kinds::watermark::Watermark;
 pub use kinds::{FixedBody, Kind, flags, report, status};
 pub use outline::{Front, Outline};
-pub use packet::{
-    Body, Layout, PACKET_MAX, PACKET_MIN, Packet, Stamp, batch_packet, batch_room, entry_room, seal,
-    seal_in_place, split,
-};
+pub use packet::{BATCH_AT, Body, Layout, PACKET_MAX, PACKET_MIN, Packet, Stamp, seal, seal_in_place, split};
 pub use ranges::{RANGES_MAX, Range, RangeRecord};
 pub use refusal::Refusal;
 

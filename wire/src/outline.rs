@@ -1,7 +1,8 @@
 //! What can be said of a packet whose end was not captured: nothing proves its bytes right, so only the front of it
 //! is told.
 
-use crate::{Ballot, HEADER_LEN, Header, Kind, MAGIC, Phase2a, Role, Sender, VERSION, Value};
+use crate::header::MAGIC_ENCRYPTED;
+use crate::{Ballot, HEADER_LEN, Header, Kind, Phase2a, Role, Sender, VERSION, Value};
 use core::fmt;
 use zerocopy::FromBytes;
 
@@ -27,13 +28,15 @@ impl Outline {
     pub fn of(bytes: &[u8]) -> Option<Outline> {
         let (header, body) = Header::ref_from_prefix(bytes).ok()?;
         debug_assert_eq!(bytes.len() - body.len(), HEADER_LEN);
-        if header.magic != MAGIC || header.version != VERSION {
+        if !header.is_ours() || header.version != VERSION {
             return None;
         }
         let role = Role::from_wire(header.role)?;
         let sender = Sender { role, id: header.id.get(), incarnation: header.incarnation.get() };
         let kind = Kind::from_wire(header.kind)?;
-        Some(Outline { sender, kind, sequence: header.sequence(), front: Front::of(sender, kind, body) })
+        let encrypted = header.magic == MAGIC_ENCRYPTED;
+        let front = if encrypted { Front::Other } else { Front::of(sender, kind, body) };
+        Some(Outline { sender, kind, sequence: header.sequence(), front })
     }
 }
 

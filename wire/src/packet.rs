@@ -1,6 +1,6 @@
 //! A whole packet: the one way in ([`Packet::parse`]), the one way out ([`seal`]), the one printer.
 
-use crate::header::{TAG_AT, sequence_field};
+use crate::header::{MAGIC_ENCRYPTED, MAGIC_SEALED, TAG_AT, TRAILER_LEN, sequence_field};
 use crate::kinds::ack::{Ack, AckRecord};
 use crate::kinds::catch_up::{CatchUp, Fetch};
 use crate::kinds::heartbeat::Heartbeat;
@@ -31,39 +31,59 @@ pub const PACKET_MAX: usize = 9216 - 28;
 pub const PACKET_MIN: usize = 1280 - 28;
 
 const _: () = assert!(
-    HEADER_LEN + size_of::<Phase2b>() + LIVES_MAX * size_of::<U64>() + RANGES_MAX * size_of::<RangeRecord>()
+    HEADER_LEN
+        + size_of::<Phase2b>()
+        + LIVES_MAX * size_of::<U64>()
+        + RANGES_MAX * size_of::<RangeRecord>()
+        + TRAILER_LEN
         <= PACKET_MIN
 );
 const _: () = assert!(
-    HEADER_LEN + size_of::<Phase1b>() + LIVES_MAX * size_of::<U64>() + RUNS_MAX * size_of::<Run>()
+    HEADER_LEN
+        + size_of::<Phase1b>()
+        + LIVES_MAX * size_of::<U64>()
+        + RUNS_MAX * size_of::<Run>()
+        + TRAILER_LEN
         <= PACKET_MIN
 );
 const _: () = assert!(HEADER_LEN + size_of::<Tally>() + HEARD_MAX * size_of::<Heard>() <= PACKET_MIN);
 // A batch that was proposed must fit a repair, too: the same batch travels in 2a and in value packets.
 const _: () = assert!(size_of::<Phase2a>() == size_of::<Value>());
 
-/// What a process needs to know of packets: the cluster's values that stand in every header.
+/// Where the batch of a 2a or value packet begins.
+pub const BATCH_AT: usize = HEADER_LEN + size_of::<Phase2a>();
+
+/// What a process needs to know of packets: the cluster's values that stand in every header, and their room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// The longest packet, bytes.
+    /// The longest packet, bytes, its trailer included.
     pub packet: usize,
     /// Hash of the configuration that all must agree on.
     pub cluster: u32,
+    /// Bytes behind each packet: [`TRAILER_LEN`] where packets are sealed, else 0.
+    pub trailer: usize,
 }
 
-/// Bytes of a 2a or value packet that carries a batch of `batch` bytes.
-pub const fn batch_packet(batch: usize) -> usize {
-    HEADER_LEN + size_of::<Phase2a>() + batch
-}
+impl Layout {
+    /// Whether packets are sealed with a key.
+    pub const fn is_sealed(&self) -> bool {
+        self.trailer > 0
+    }
 
-/// Bytes of a batch that fit a packet of `packet` bytes.
-pub const fn batch_room(packet: usize) -> usize {
-    packet - batch_packet(0)
-}
+    /// Bytes of a 2a or value packet that carries a batch of `batch` bytes.
+    pub const fn batch_packet(&self, batch: usize) -> usize {
+        BATCH_AT + batch + self.trailer
+    }
 
-/// Bytes of an entry that fit a packet of `packet` bytes, when it is alone in its batch.
-pub const fn entry_room(packet: usize) -> usize {
-    batch_room(packet) - ENTRY_OVERHEAD
+    /// Bytes of a batch that fit a packet.
+    pub const fn batch_room(&self) -> usize {
+        self.packet - self.batch_packet(0)
+    }
+
+    /// Bytes of an entry that fit a packet, when it is alone in its batch.
+    pub const fn entry_room(&self) -> usize {
+        self.batch_room() - ENTRY_OVERHEAD
+    }
 }
 
 /// The checked body of a packet, by kind, with its tail.
@@ -105,31 +125,24 @@ pub struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    /// Checks `bytes` as a whole packet.
+    /// Checks `bytes` as a whole packet that is not sealed; one that is takes its key, see [`crate::sealing`].
     ///
     /// # Errors
     /// The first [`Refusal`] found, in the order of the fields; the tag is checked before anything that
     /// depends on a kind.
     pub fn parse(bytes: &'a [u8]) -> Result<Packet<'a>, Refusal> {
-        let length = bytes.len();
-        if length > PACKET_MAX {
-            return Err(Refusal::Long { length });
-        }
-        let Ok((header, body)) = Header::ref_from_prefix(bytes) else {
-            return Err(if bytes.starts_with(&MAGIC) { Refusal::Short { length } } else { Refusal::Magic });
-        };
-        if header.magic != MAGIC {
-            return Err(Refusal::Magic);
-        }
-        if header.version != VERSION {
-            return Err(Refusal::Version(header.version));
-        }
-        if usize::from(header.length.get()) != length {
-            return Err(Refusal::Length { said: header.length.get().into(), came: length });
+        let (header, body) = whole(bytes)?;
+        if header.is_sealed() {
+            return Err(Refusal::Sealed { key: crate::sealing::key_of(header) });
         }
         if header.tag != tag(bytes) {
             return Err(Refusal::Tag);
         }
+        Packet::proven(header, body)
+    }
+
+    /// Checks a packet whose bytes are proven to be what was sent. `body` ends with its tail.
+    pub(crate) fn proven(header: &'a Header, body: &'a [u8]) -> Result<Packet<'a>, Refusal> {
         let kind = Kind::from_wire(header.kind).ok_or(Refusal::Kind(header.kind))?;
         let role = Role::from_wire(header.role).ok_or(Refusal::Role(header.role))?;
         if !kind.sent_by(role) {
@@ -216,6 +229,28 @@ impl fmt::Display for Packet<'_> {
     }
 }
 
+/// Header and rest of what is as long as it says, and of this version.
+pub(crate) fn whole(bytes: &[u8]) -> Result<(&Header, &[u8]), Refusal> {
+    let length = bytes.len();
+    if length > PACKET_MAX {
+        return Err(Refusal::Long { length });
+    }
+    let Ok((header, rest)) = Header::ref_from_prefix(bytes) else {
+        let ours = [MAGIC, MAGIC_SEALED, MAGIC_ENCRYPTED].iter().any(|magic| bytes.starts_with(magic));
+        return Err(if ours { Refusal::Short { length } } else { Refusal::Magic });
+    };
+    if !header.is_ours() {
+        return Err(Refusal::Magic);
+    }
+    if header.version != VERSION {
+        return Err(Refusal::Version(header.version));
+    }
+    if usize::from(header.length.get()) != length {
+        return Err(Refusal::Length { said: header.length.get().into(), came: length });
+    }
+    Ok((header, rest))
+}
+
 /// Writes a packet to the front of `buffer`: header, `body`, then the pieces of the tail. Returns its length.
 ///
 /// # Panics
@@ -228,19 +263,34 @@ pub fn seal<B: FixedBody>(
     body: &B,
     tail: &[&[u8]],
 ) -> usize {
+    let length = compose(buffer, layout, sender, (stamp, MAGIC, [0; 8]), body, tail);
+    let tag = tag(&buffer[..length]);
+    buffer[TAG_AT..HEADER_LEN].copy_from_slice(&tag);
+    length
+}
+
+/// Writes all but what proves a packet. Returns its length, without the trailer.
+pub(crate) fn compose<B: FixedBody>(
+    buffer: &mut [u8],
+    layout: Layout,
+    sender: Sender,
+    (stamp, magic, tag): (Stamp, [u8; 2], [u8; 8]),
+    body: &B,
+    tail: &[&[u8]],
+) -> usize {
     let mut length = HEADER_LEN;
     for piece in core::iter::once(&body.as_bytes()).chain(tail) {
         buffer[length..length + piece.len()].copy_from_slice(piece);
         length += piece.len();
     }
-    finish::<B>(&mut buffer[..length], layout, sender, stamp);
+    head::<B>(&mut buffer[..length], layout, sender, (stamp, magic, tag));
     length
 }
 
 /// Like [`seal`], where the tail stands in its place already: in `packet`, behind room for header and body.
 ///
 /// # Panics
-/// When `packet` has no room for them, or is longer than packets are.
+/// When `packet` has no room for them, or is longer than packets are, or packets have a trailer.
 pub fn seal_in_place<B: FixedBody>(
     packet: &mut [u8],
     layout: Layout,
@@ -248,19 +298,27 @@ pub fn seal_in_place<B: FixedBody>(
     stamp: Stamp,
     body: &B,
 ) {
+    assert!(layout.trailer == 0);
     packet[HEADER_LEN..][..size_of::<B>()].copy_from_slice(body.as_bytes());
-    finish::<B>(packet, layout, sender, stamp);
+    head::<B>(packet, layout, sender, (stamp, MAGIC, [0; 8]));
+    let tag = tag(packet);
+    packet[TAG_AT..HEADER_LEN].copy_from_slice(&tag);
 }
 
 /// Writes the header of a packet whose body and tail are there.
-fn finish<B: FixedBody>(packet: &mut [u8], layout: Layout, sender: Sender, stamp: Stamp) {
-    let length = packet.len();
-    assert!(length <= layout.packet, "a packet of {length} bytes where {} fit", layout.packet);
+fn head<B: FixedBody>(
+    packet: &mut [u8],
+    layout: Layout,
+    sender: Sender,
+    (stamp, magic, tag): (Stamp, [u8; 2], [u8; 8]),
+) {
+    let whole = packet.len() + layout.trailer;
+    assert!(whole <= layout.packet, "a packet of {whole} bytes where {} fit", layout.packet);
     let header = Header {
-        magic: MAGIC,
+        magic,
         version: VERSION,
         kind: B::KIND as u8,
-        length: (length as u16).into(),
+        length: (whole as u16).into(),
         role: sender.role as u8,
         flags: stamp.flags,
         id: sender.id.into(),
@@ -268,11 +326,9 @@ fn finish<B: FixedBody>(packet: &mut [u8], layout: Layout, sender: Sender, stamp
         incarnation: sender.incarnation.into(),
         cluster: layout.cluster.into(),
         log: stamp.log.into(),
-        tag: [0; 8],
+        tag,
     };
     packet[..HEADER_LEN].copy_from_slice(header.as_bytes());
-    let tag = tag(packet);
-    packet[TAG_AT..HEADER_LEN].copy_from_slice(&tag);
 }
 
 /// The header fields that differ from packet to packet of one sender.
@@ -292,7 +348,7 @@ pub fn split(datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
             return None;
         }
         let said = match Header::ref_from_prefix(rest) {
-            Ok((header, _)) if header.magic == MAGIC => usize::from(header.length.get()),
+            Ok((header, _)) if header.is_ours() => usize::from(header.length.get()),
             _ => rest.len(),
         };
         let at = if said < HEADER_LEN { rest.len() } else { said.min(rest.len()) };

@@ -1,6 +1,7 @@
 //! Why a packet was refused.
 
 use core::fmt;
+use core::net::SocketAddrV4;
 
 /// The reason why bytes from the network are not a packet. Each is counted by itself, so that an operator
 /// can tell a cut cable from a foreign program from another version.
@@ -30,11 +31,23 @@ pub enum Refusal {
     Body(&'static str),
     /// A field says something that cannot be.
     Field(&'static str),
+    /// Sealed with a key that this process does not have.
+    Sealed { key: u8 },
+    /// Not sealed, where all must be.
+    Unsealed,
+    /// The key of this id did not seal these bytes: forged, damaged, or sealed with another key of the same id.
+    Forged { key: u8 },
+    /// Sealed for another address than the one it came to.
+    Misdirected { to: SocketAddrV4 },
+    /// Seen before, or too old to tell.
+    Replayed { sequence: u64 },
+    /// Of a start of its sender that a later one has taken the place of.
+    Outdated,
 }
 
 impl Refusal {
     /// How many different reasons there are: the size of a table of counts.
-    pub const COUNT: usize = 12;
+    pub const COUNT: usize = 18;
 
     /// A small number per reason, for tables of counts.
     pub fn index(self) -> usize {
@@ -51,27 +64,42 @@ impl Refusal {
             Refusal::Reserved(_) => 9,
             Refusal::Body(_) => 10,
             Refusal::Field(_) => 11,
+            Refusal::Sealed { .. } => 12,
+            Refusal::Unsealed => 13,
+            Refusal::Forged { .. } => 14,
+            Refusal::Misdirected { .. } => 15,
+            Refusal::Replayed { .. } => 16,
+            Refusal::Outdated => 17,
         }
     }
 }
 
 impl Refusal {
+    /// By index: the words of [`Refusal::name`].
+    pub const NAMES: [&'static str; Refusal::COUNT] = [
+        "short",
+        "long",
+        "magic",
+        "version",
+        "length",
+        "tag",
+        "kind",
+        "role",
+        "sender",
+        "reserved",
+        "body",
+        "field",
+        "sealed",
+        "unsealed",
+        "forged",
+        "misdirected",
+        "replayed",
+        "outdated",
+    ];
+
     /// One word for it, for programs: sentences may change.
     pub fn name(self) -> &'static str {
-        match self {
-            Refusal::Short { .. } => "short",
-            Refusal::Long { .. } => "long",
-            Refusal::Magic => "magic",
-            Refusal::Version(_) => "version",
-            Refusal::Length { .. } => "length",
-            Refusal::Tag => "tag",
-            Refusal::Kind(_) => "kind",
-            Refusal::Role(_) => "role",
-            Refusal::Sender { .. } => "sender",
-            Refusal::Reserved(_) => "reserved",
-            Refusal::Body(_) => "body",
-            Refusal::Field(_) => "field",
-        }
+        Refusal::NAMES[self.index()]
     }
 }
 
@@ -90,6 +118,16 @@ impl fmt::Display for Refusal {
             Refusal::Reserved(what) => write!(f, "reserved bits set in {what}"),
             Refusal::Body(what) => write!(f, "body of {what} has a wrong length"),
             Refusal::Field(what) => write!(f, "impossible value: {what}"),
+            Refusal::Sealed { key } => write!(f, "sealed with key {key}, which is not at hand"),
+            Refusal::Unsealed => f.write_str("not sealed, but this configuration asks for a key"),
+            Refusal::Forged { key } => {
+                write!(f, "not sealed by key {key} as we have it: forged, damaged, or the keys differ")
+            }
+            Refusal::Misdirected { to } => write!(f, "sealed for {to}, and not sent there: replayed"),
+            Refusal::Replayed { sequence } => write!(f, "packet {sequence} of its sender again, or far too late"),
+            Refusal::Outdated => f.write_str(
+                "from an earlier start of its sender than one that was heard: replayed, or its host's clock was set back",
+            ),
         }
     }
 }

@@ -24,7 +24,7 @@ pub struct Sighting<'a> {
 /// What was sighted.
 pub enum What<'a> {
     Packet(Packet<'a>),
-    /// A packet whose end is missing. What its header says nothing vouches for, as the tag cannot be checked.
+    /// A packet whose end is missing, or whose key. What its header says nothing vouches for, as the tag cannot be checked.
     Cut(Cut),
     /// Cut within its header, so nothing is known of it.
     CutShort,
@@ -76,6 +76,10 @@ fn packets(file: usize, time_ns: i128, datagram: &Datagram, filter: &Filter, see
             Err(_) if datagram.truncated.is_some() && last => match Cut::of(bytes) {
                 Some(cut) => (What::Cut(cut), in_time && filter.wants_truncated(Some(cut.outline))),
                 None if in_time && filter.wants_truncated(None) => (What::CutShort, true),
+                None => continue,
+            },
+            Err(refusal) if crate::dump::sealed(bytes, refusal).is_some() => match Cut::of(bytes) {
+                Some(cut) => (What::Cut(cut), in_time && filter.wants_truncated(Some(cut.outline))),
                 None => continue,
             },
             Err(_) if in_time && filter.wants_malformed() => (What::Malformed, true),

@@ -8,7 +8,7 @@ use crate::protocol::To;
 use core::net::Ipv4Addr;
 use wire::{Body, EntryHeader, FixedBody, Hello, Layout, Phase1a, Sender, Stamp, Watermark};
 
-const LAYOUT: Layout = Layout { packet: 1472, cluster: 5 };
+const LAYOUT: Layout = Layout { packet: 1472, cluster: 5, trailer: 0 };
 const LOG: u32 = 7;
 const P1: u16 = 1;
 const P2: u16 = 2;
@@ -201,11 +201,11 @@ fn a_promise_that_does_not_fit_a_packet_comes_in_pages() {
     bench.answers();
     bench.prepare(ballot(2, P2), 0);
     let page = bench.answers().remove(0);
-    assert!(page.starts_with("A1 1b 2.P2 page [0..72) complete<0 top 119 life 9 of 9,8,8:"), "{page}");
-    bench.prepare(ballot(2, P2), 72);
+    assert!(page.starts_with("A1 1b 2.P2 page [0..70) complete<0 top 119 life 9 of 9,8,8:"), "{page}");
+    bench.prepare(ballot(2, P2), 70);
     let page = bench.answers().remove(0);
     assert!(
-        page.starts_with("A1 1b 2.P2 page [72..119) complete<0 top 119 life 9 of 9,8,8: [72..73) in 1.P1"),
+        page.starts_with("A1 1b 2.P2 page [70..119) complete<0 top 119 life 9 of 9,8,8: [70..71) in 1.P1"),
         "{page}"
     );
 }
@@ -286,7 +286,7 @@ fn a_vote_waits_no_longer_than_the_leader_can_go_on_without_it() {
         !bench.answers().is_empty()
     });
     let read = votes.expect("a quarter of the room is read at last") - QUEUE_LONG;
-    let packet = cost(batch_packet(batch("x").len()));
+    let packet = cost(LAYOUT.batch_packet(batch("x").len()));
     assert!(read * packet >= share(100_000) / 4 && (read - 1) * packet < share(100_000) / 4, "{read}");
 }
 

@@ -6,8 +6,8 @@ use core::net::Ipv4Addr;
 use wire::{Layout, Sender, Stamp};
 use zerocopy::IntoBytes;
 
-const LAYOUT: Layout = Layout { packet: 1472, cluster: 5 };
-const ROOM: usize = entry_room(LAYOUT.packet);
+const LAYOUT: Layout = Layout { packet: 1472, cluster: 5, trailer: 0 };
+const ROOM: usize = LAYOUT.entry_room();
 const PLENTY: u32 = 1_000_000;
 
 fn address(proposer: u16) -> SocketAddrV4 {

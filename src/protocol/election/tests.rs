@@ -5,7 +5,7 @@ use super::*;
 use crate::limits::MS;
 use wire::{Ballot, Heartbeat, Layout, Role, Sender, Stamp};
 
-const LAYOUT: Layout = Layout { packet: 1472, cluster: 5 };
+const LAYOUT: Layout = Layout { packet: 1472, cluster: 5, trailer: 0 };
 const SUSPECT: Nanos = 5_000 * MS;
 const READY: u8 = flags::READY;
 

@@ -13,7 +13,7 @@ const COST: u64 = 1000 + PACKET_COST;
 
 fn outbox() -> Outbox {
     let me = Sender { role: Role::Learner, id: 1, incarnation: 9 };
-    Outbox::new(Layout { packet: 1472, cluster: 5 }, me)
+    Outbox::new(Layout { packet: 1472, cluster: 5, trailer: 0 }, me)
 }
 
 fn leader() -> SocketAddrV4 {

@@ -32,7 +32,7 @@ impl Bench {
             log: Vec::new(),
             free: usize::MAX,
             now: 0,
-            out: Outbox::new(Layout { packet: 1472, cluster: 5 }, me),
+            out: Outbox::new(Layout { packet: 1472, cluster: 5, trailer: 0 }, me),
         }
     }
 

@@ -32,10 +32,11 @@ impl Proposer {
         let again = self.window.sending(instance).is_some_and(|sending| sending.times > 0);
         self.window.mark_sent(instance, now, out.sequence());
         let (packet, at) = self.window.packet(instance).expect("what is proposed is held");
-        let (to, length) = (To::Group(Role::Acceptor), packet.len());
+        let to = To::Group(Role::Acceptor);
         let body = Phase2a::new(instance, decided_until, self.ballot.round());
+        let length = self.setup.layout.batch_packet(packet.len() - BATCH_AT);
         if again {
-            out.send(to, &body, &[&packet[batch_packet(0)..]]); // perhaps more than once in this turn
+            out.send(to, &body, &[&packet[BATCH_AT..]]); // perhaps more than once in this turn
         } else {
             out.send_held(to, &body, packet, at);
         }
@@ -54,7 +55,7 @@ impl Proposer {
             return;
         }
         if frontier >= self.recover_until && !core::mem::replace(&mut self.announced, true) {
-            self.announce(now, flags::LEADING, out);
+            self.announce(now, To::Group(Role::Client), flags::LEADING, out);
             self.watermark(To::Group(Role::Acceptor), 0, out);
         }
         let slots = (&mut self.window, &mut self.proposed, &mut self.open);
@@ -85,7 +86,8 @@ impl Proposer {
         }
         let mut credit = self.flow.credit(now, out);
         while self.sent_until < self.proposed {
-            let length = batch_packet(self.window.bytes(self.sent_until).map_or(0, <[u8]>::len));
+            let length = self.window.bytes(self.sent_until).map_or(0, <[u8]>::len);
+            let length = self.setup.layout.batch_packet(length);
             if cost(length) > credit {
                 if !core::mem::replace(&mut self.blocked, true) {
                     out.arm(FLOW, now + Flow::AGAIN);

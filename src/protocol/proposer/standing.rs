@@ -12,7 +12,10 @@ impl Proposer {
                 out.set_log(self.lineage.log());
                 true
             }
-            Belongs::Elsewhere => false,
+            Belongs::Elsewhere => {
+                out.elsewhere += 1;
+                false
+            }
             Belongs::Moved(new) if self.decided_until() == 0 => {
                 let mut fresh = Proposer::new(self.setup.clone());
                 // Its ballots must not be used again, in whatever log.
@@ -145,10 +148,10 @@ impl Proposer {
         (0..ACCEPTORS_MAX).filter(lately).fold(0, |bits, at| bits | 1 << at)
     }
 
-    pub(super) fn announce(&self, now: Nanos, leading: u8, out: &mut Outbox) {
+    pub(super) fn announce(&self, now: Nanos, to: To, leading: u8, out: &mut Outbox) {
         let heard = self.heard(now) | self.heard_blank(now);
         let body = Ack { ballot: self.ballot.into(), heard: heard.into(), reserved: 0.into() };
-        out.send_flagged(To::Group(Role::Client), leading, &body, &[]);
+        out.send_flagged(to, leading, &body, &[]);
     }
 
     pub(super) fn judge_self(&mut self, now: Nanos, out: &mut Outbox) {

@@ -7,7 +7,7 @@ use wire::report::Room;
 use wire::{FixedBody, Layout, Nack, Phase1b, Phase2b, Run, Sender, Stamp, Submit};
 use zerocopy::FromZeros;
 
-const LAYOUT: Layout = Layout { packet: 1472, cluster: 5 };
+const LAYOUT: Layout = Layout { packet: 1472, cluster: 5, trailer: 0 };
 const SUSPECT: Nanos = 5_000 * MS;
 /// Of proposer 1, started as 9; the bench plays everybody else, whose incarnation is their id.
 const OWN: Ballot = Ballot::new(1, 1, 9);

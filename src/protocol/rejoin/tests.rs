@@ -3,7 +3,7 @@
 use super::*;
 use wire::{Body, FixedBody, Hello, Layout, PACKET_MAX, Sender, Stamp};
 
-const LAYOUT: Layout = Layout { packet: 1472, cluster: 5 };
+const LAYOUT: Layout = Layout { packet: 1472, cluster: 5, trailer: 0 };
 const LOG: u32 = 7;
 const OTHER: u32 = 5;
 

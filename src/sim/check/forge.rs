@@ -35,7 +35,7 @@ pub fn packet<B: FixedBody>(sender: Sender, flags: u8, body: &B, tail: &[&[u8]])
 /// A packet of any log as bytes.
 pub fn packet_of<B: FixedBody>(log: u32, sender: Sender, flags: u8, body: &B, tail: &[&[u8]]) -> Vec<u8> {
     let mut bytes = vec![0; 1472];
-    let layout = Layout { packet: 1472, cluster: 5 };
+    let layout = Layout { packet: 1472, cluster: 5, trailer: 0 };
     let length = wire::seal(&mut bytes, layout, sender, Stamp { sequence: 0, log, flags }, body, tail);
     bytes.truncate(length);
     bytes

@@ -81,7 +81,7 @@ impl World {
             return;
         };
         let far = Phase2a { instance: (body.instance.get() + FAR).into(), ..*body };
-        let layout = Layout { packet: PACKET_MAX, cluster: header.cluster.get() };
+        let layout = Layout { packet: PACKET_MAX, cluster: header.cluster.get(), trailer: 0 };
         let stamp = Stamp { sequence: header.sequence(), log: header.log.get(), flags: 0 };
         let mut bytes = [0; PACKET_MAX];
         let length = wire::seal(&mut bytes, layout, sender, stamp, &far, &[batch.as_bytes()]);

@@ -57,7 +57,7 @@ impl World {
         }
         let setup = Setup {
             me,
-            layout: Layout { packet, cluster: CLUSTER },
+            layout: Layout { packet, cluster: CLUSTER, trailer: 0 },
             address: node::address(start),
             acceptors: self.acceptors.clone(),
             heartbeat: 2_000 * MS,

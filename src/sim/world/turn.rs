@@ -249,7 +249,7 @@ impl World {
                 let beyond = self.budget.is_exceeded();
                 hold!(beyond, TotalOrder, "{who} ends: {stop:?}, and a majority remembers");
             }
-            Stop::Ended | Stop::Conflict { .. } => {
+            Stop::Ended | Stop::Numbers | Stop::Conflict { .. } => {
                 hold!(self.checker.is_suspended(), TotalOrder, "{who} ends: {stop:?}");
             }
         }

@@ -10,9 +10,11 @@ mod input;
 mod journal;
 mod packet;
 mod roles;
+mod sealed;
 
 pub use capture::{capture, trace};
 pub use conf::conf;
 pub use journal::journal;
 pub use packet::packet;
 pub use roles::roles;
+pub use sealed::sealed;

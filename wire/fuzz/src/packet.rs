@@ -97,7 +97,7 @@ fn is_line(text: &str, most: usize) {
 
 /// The same packet, made anew of what was read.
 fn seal(buffer: &mut [u8], packet: &Packet<'_>) -> usize {
-    let layout = Layout { packet: PACKET_MAX, cluster: packet.header.cluster.get() };
+    let layout = Layout { packet: PACKET_MAX, cluster: packet.header.cluster.get(), trailer: 0 };
     let stamp = Stamp {
         sequence: packet.header.sequence(),
         log: packet.header.log.get(),

@@ -1,6 +1,7 @@
 //! From a frame to a datagram of ours, or to the reason why it is none.
 
 use super::{Direction, Record};
+use crate::header::{MAGIC_ENCRYPTED, MAGIC_SEALED};
 use etherparse::err::packet::SliceError;
 use etherparse::{IpNumber, LaxIpv4Slice, LaxNetSlice, LaxSlicedPacket, LenSource, TransportSlice, UdpSlice};
 use std::fmt;
@@ -109,6 +110,11 @@ fn fragment(record: &Record, ip: &LaxIpv4Slice, spare: &mut Vec<u8>) -> Sorted {
     }
 }
 
+/// Whether these bytes begin as a packet of ours, sealed or not.
+pub(super) fn begins_as_ours(bytes: &[u8]) -> bool {
+    [crate::MAGIC, MAGIC_SEALED, MAGIC_ENCRYPTED].iter().any(|magic| bytes.starts_with(magic))
+}
+
 fn datagram(record: &Record, ip: &LaxIpv4Slice, udp: &UdpSlice, spare: &mut Vec<u8>) -> Sorted {
     let bytes = udp.payload();
     let captured = bytes.len();
@@ -122,8 +128,8 @@ fn datagram(record: &Record, ip: &LaxIpv4Slice, udp: &UdpSlice, spare: &mut Vec<
     let cause = if fragmented { Cause::Fragmentation } else { Cause::Capture };
     let truncated = (sent > captured).then_some(Truncated { cause, captured, sent });
     let refused = record.note.process.is_some() && record.note.comment.is_some();
-    if !bytes.starts_with(&crate::MAGIC) && !refused {
-        let may_be = truncated.is_some() && crate::MAGIC.starts_with(bytes);
+    if !begins_as_ours(bytes) && !refused {
+        let may_be = truncated.is_some() && bytes.len() < 2 && crate::MAGIC.starts_with(bytes);
         return match cause {
             Cause::Capture if may_be => Sorted::Cut,
             Cause::Fragmentation if may_be => Sorted::Fragment,

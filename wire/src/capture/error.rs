@@ -101,7 +101,7 @@ fn hint(first: &[u8]) -> Option<String> {
     if first.starts_with(b"PK\x03\x04") {
         return Some("This one is a zip archive: unzip -p FILE | wire dump -".into());
     }
-    if first.starts_with(&crate::MAGIC) {
+    if super::datagram::begins_as_ours(first) {
         return Some("This one begins like a packet of ours, without the capture around it".into());
     }
     if is_text(first) {

@@ -12,7 +12,7 @@ pub const DESTINATION: &str = "239.0.0.1:7000";
 /// A packet of ours with this sequence number, 48 bytes.
 pub fn packet(sequence: u64) -> Vec<u8> {
     let mut buffer = [0; PACKET_MAX];
-    let layout = Layout { packet: 1472, cluster: 0xC1C2_C3C4 };
+    let layout = Layout { packet: 1472, cluster: 0xC1C2_C3C4, trailer: 0 };
     let sender = Sender { role: Role::Acceptor, id: 2, incarnation: 1 };
     let hello = Hello { answered: sequence.into() };
     let length =

@@ -73,7 +73,8 @@ impl Checker {
         let mut tell = |text| self.report.unjudged.push(Unjudged { rule: None, text });
         if cut > 0 {
             tell(format!(
-                "what the ends of {cut} packets say, which the captures cut off: record them whole (tcpdump -s 0, --trace-snap 0)"
+                "what the ends of {cut} packets say, which the captures cut off, or whose keys are not at hand: \
+                 record them whole (tcpdump -s 0, --trace-snap 0), and name the keys (--key FILE)"
             ));
         }
         if self.report.packets == 0 {

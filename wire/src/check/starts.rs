@@ -168,7 +168,8 @@ impl Start {
         Met::New
     }
 
-    fn count(&mut self, sequence: u64, place: Place) {
+    /// A packet of it, of which nothing but its number is known.
+    pub fn count(&mut self, sequence: u64, place: Place) {
         let Some(tags) = &mut self.tags else { return };
         if sequence >= self.until {
             let from = self.until.max((sequence + 1).saturating_sub(LATE));

@@ -55,7 +55,14 @@ impl Bench {
         let stamp = Stamp { sequence: *sequence, log: LOG, flags };
         *sequence += 1;
         let mut bytes = vec![0; 1472];
-        let length = crate::seal(&mut bytes, Layout { packet: 1472, cluster: 5 }, sender, stamp, body, tail);
+        let length = crate::seal(
+            &mut bytes,
+            Layout { packet: 1472, cluster: 5, trailer: 0 },
+            sender,
+            stamp,
+            body,
+            tail,
+        );
         bytes.truncate(length);
         self.captured(&bytes);
         bytes

@@ -4,8 +4,9 @@ use super::Error;
 use std::fs::{File, Metadata};
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
+use wire::Keys;
 use wire::capture::{self, Capture};
-use wire::dump::{Host, Input};
+use wire::dump::{Host, Input, Stream, Unsealed};
 
 /// What is said on standard error of captures that are read from their beginning to their end, and whether one could not be
 /// read.
@@ -39,6 +40,31 @@ impl Host for Talk {
     }
 }
 
+/// The keys of packets that are sealed.
+#[derive(clap::Args, Clone, Default)]
+pub struct KeyArg {
+    /// Opens packets that are sealed with one of the keys in this file, as `key` in paxos.conf; without it no more than
+    /// their headers is shown
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+}
+
+impl KeyArg {
+    /// # Errors
+    /// When the file cannot be used.
+    pub fn keys(&self) -> Result<Option<Keys>, Error> {
+        self.key.as_deref().map(Keys::load).transpose().map_err(|error| Error::Sentence(error.to_string()))
+    }
+}
+
+/// The stream, its sealed packets opened if there are keys.
+pub fn opened<'a>(stream: impl Stream + 'a, keys: Option<&Keys>) -> Box<dyn Stream + 'a> {
+    match keys {
+        None => Box::new(stream),
+        Some(keys) => Box::new(Unsealed::new(stream, keys.clone())),
+    }
+}
+
 /// What cannot be told, because nobody listens, changes nothing.
 pub fn say(what: &str) {
     let _ = writeln!(io::stderr(), "wire: {what}");
@@ -48,13 +74,17 @@ pub fn say(what: &str) {
 ///
 /// # Errors
 /// When standard input is named more than once.
-pub fn open_all(files: &[PathBuf], talk: &mut Talk) -> Result<(Vec<PathBuf>, Vec<Input<'static>>), Error> {
+pub fn open_all(
+    files: &[PathBuf],
+    keys: Option<&Keys>,
+    talk: &mut Talk,
+) -> Result<(Vec<PathBuf>, Vec<Input<'static>>), Error> {
     stdin_once(files)?;
     let (mut paths, mut inputs) = (Vec::new(), Vec::new());
     for path in files {
         match open(path) {
             Ok(reader) => {
-                inputs.push(Input { name: name(path), stream: Box::new(Capture::new(reader)) });
+                inputs.push(Input { name: name(path), stream: opened(Capture::new(reader), keys) });
                 paths.push(path.clone());
             }
             Err(error) => talk.fail(&error.to_string()),
@@ -128,7 +158,7 @@ mod tests {
     #[test]
     fn standard_input_named_twice_is_refused_and_not_waited_for() {
         let mut talk = Talk::quiet();
-        let opened = open_all(&["-".into(), "run.pcap".into(), "-".into()], &mut talk);
+        let opened = open_all(&["-".into(), "run.pcap".into(), "-".into()], None, &mut talk);
         assert!(matches!(opened, Err(Error::StdinNamedTwice)));
         assert!(!talk.failed);
     }

@@ -44,6 +44,9 @@ pub struct Args {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
+    #[command(flatten)]
+    key: captures::KeyArg,
+
     /// Print JSON objects, one a line: violations, what could not be judged, and a summary
     #[arg(long)]
     json: bool,
@@ -68,7 +71,8 @@ pub fn run(args: &Args) -> Result<ExitCode, Error> {
 
 fn judge(args: &Args) -> Result<ExitCode, Error> {
     let mut talk = captures::Talk::default();
-    let (paths, inputs) = captures::open_all(&args.files, &mut talk)?;
+    let keys = args.key.keys()?;
+    let (paths, inputs) = captures::open_all(&args.files, keys.as_ref(), &mut talk)?;
     if inputs.is_empty() {
         return Ok(ExitCode::from(UNKNOWN));
     }
@@ -83,7 +87,7 @@ fn judge(args: &Args) -> Result<ExitCode, Error> {
         if !report.wanted(at).is_empty()
             && let Some(capture) = captures::again(path)
         {
-            wire::check::look_up(&mut report, at, capture);
+            wire::check::look_up(&mut report, at, captures::opened(capture, keys.as_ref()));
         }
     }
     let text = if args.json { report.json(&files) } else { report.text(&files) };

@@ -58,6 +58,9 @@ pub struct Args {
     #[arg(long, value_name = "CONF", conflicts_with_all = ["files", "follow"])]
     live: Option<PathBuf>,
 
+    #[command(flatten)]
+    key: captures::KeyArg,
+
     /// Below each packet: a line for its header, one for its body, one for each record
     #[arg(short, long)]
     verbose: bool,
@@ -163,6 +166,7 @@ impl Colour {
 
 pub fn run(args: Args) -> Result<ExitCode, Error> {
     captures::stdin_once(&args.files)?;
+    let keys = args.key.keys()?;
     let stdout = io::stdout();
     let options = Options {
         filter: args.filter.into(),
@@ -184,12 +188,18 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     }
     let mut inputs = Vec::new();
     if let Some(conf) = &args.live {
-        let live = Live::open(conf, host.ended.clone()).map_err(Error::Live)?;
-        inputs.push(Input { name: name(conf), stream: capture_of(live, &output) });
+        let live = Live::open(conf, host.ended.clone()).map_err(Error::Sentence)?;
+        inputs.push(Input {
+            name: name(conf),
+            stream: captures::opened(capture_of(live, &output), keys.as_ref()),
+        });
     }
     for path in &args.files {
         match open(path, args.follow, &host.ended, &output) {
-            Ok(stream) => inputs.push(Input { name: name(path), stream }),
+            Ok(stream) => {
+                let stream = captures::opened(stream, keys.as_ref());
+                inputs.push(Input { name: name(path), stream });
+            }
             Err(error) => host.talk.fail(&error.to_string()),
         }
     }

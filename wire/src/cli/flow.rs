@@ -32,6 +32,9 @@ pub struct Args {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
+    #[command(flatten)]
+    key: captures::KeyArg,
+
     /// Where the picture goes: FILE.svg, or FILE.html for a page; - is standard output, as SVG
     #[arg(short, long, value_name = "FILE", value_parser = target)]
     output: Target,
@@ -84,7 +87,8 @@ fn process(path: &Path) -> Option<SenderId> {
 
 pub fn run(args: Args) -> Result<ExitCode, Error> {
     let mut talk = captures::Talk::default();
-    let (paths, inputs) = captures::open_all(&args.files, &mut talk)?;
+    let keys = args.key.keys()?;
+    let (paths, inputs) = captures::open_all(&args.files, keys.as_ref(), &mut talk)?;
     if inputs.is_empty() {
         return Ok(ExitCode::FAILURE);
     }

@@ -27,6 +27,9 @@ pub struct Args {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
+    #[command(flatten)]
+    key: captures::KeyArg,
+
     /// Print one JSON object instead of tables
     #[arg(long)]
     json: bool,
@@ -38,7 +41,8 @@ pub struct Args {
 
 pub fn run(args: Args) -> Result<ExitCode, Error> {
     let mut talk = captures::Talk::default();
-    let (_, inputs) = captures::open_all(&args.files, &mut talk)?;
+    let keys = args.key.keys()?;
+    let (_, inputs) = captures::open_all(&args.files, keys.as_ref(), &mut talk)?;
     if inputs.is_empty() {
         return Ok(ExitCode::FAILURE);
     }

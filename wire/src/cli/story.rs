@@ -25,6 +25,9 @@ pub struct Args {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
+    #[command(flatten)]
+    key: captures::KeyArg,
+
     /// Tell of this instance
     #[arg(long, value_name = "INSTANCE")]
     instance: Option<u64>,
@@ -53,14 +56,15 @@ pub fn run(args: &Args) -> Result<ExitCode, Error> {
         _ => unreachable!("the command line asks for one of them"),
     };
     let mut talk = captures::Talk::default();
-    let (_, inputs) = captures::open_all(&args.files, &mut talk)?;
+    let keys = args.key.keys()?;
+    let (_, inputs) = captures::open_all(&args.files, keys.as_ref(), &mut talk)?;
     if inputs.is_empty() {
         return Ok(ExitCode::FAILURE);
     }
     let found = find(inputs, subject, &mut talk);
     // What cannot be read was said the first time.
     let mut silent = captures::Talk::quiet();
-    let (_, inputs) = captures::open_all(&args.files, &mut silent)?;
+    let (_, inputs) = captures::open_all(&args.files, keys.as_ref(), &mut silent)?;
     let text = tell(inputs, subject, &found, &mut silent);
     super::print(&text)?;
     Ok(if talk.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -210,6 +210,9 @@ local function add_tail(tree, tail, packet, at, body, header, said)
   return at
 end
 
+-- What a packet begins with: not sealed, sealed, or sealed and encrypted; and how many bytes prove it.
+local MAGICS = { PX = 0, PS = 16, PE = 16 }
+
 -- How many records the info column names.
 local NAMED_MAX = 8
 
@@ -253,6 +256,19 @@ local function show_packet(packet, tree)
     if set and not may then return refuse("reserved bits set in flags") end
     if set then words = " (" .. word .. ")" .. words end
   end
+  local magic = packet(0, 2):string()
+  if MAGICS[magic] > 0 then
+    -- Nothing here has the key, so nothing is checked.
+    local body_end = length - MAGICS[magic]
+    if body_end < HEADER_LEN then return refuse("too short to be sealed") end
+    tree:add(packet(body_end), "Proof (" .. (length - body_end) .. " bytes, not checked)")
+    if magic == "PE" then
+      tree:add(packet(HEADER_LEN, body_end - HEADER_LEN), "Encrypted (" .. (body_end - HEADER_LEN) .. " bytes)")
+      tree:append_text(", encrypted")
+      return line .. ", encrypted"
+    end
+    packet, length = packet(0, body_end), body_end
+  end
   if length < HEADER_LEN + kind.size then return refuse("body of " .. kind.name .. " has a wrong length") end
   local body, says = add_fields(tree, kind.fields, packet(HEADER_LEN, kind.size), header)
   line = line .. summary(kind, says)
@@ -285,7 +301,7 @@ function paxos.dissector(datagram, info, root)
   local sent, there = datagram:reported_len(), datagram:len()
   while at < sent do
     local length = sent - at
-    if at + 6 <= there and datagram(at, 2):string() == "PX" then
+    if at + 6 <= there and MAGICS[datagram(at, 2):string()] then
       local said = datagram(at + 4, 2):uint()
       if said >= HEADER_LEN and said < length then length = said end
     end
@@ -297,7 +313,7 @@ function paxos.dissector(datagram, info, root)
     end
     local packet = datagram(at, length)
     local tree = root:add(paxos, packet, "Paxos")
-    if length >= 2 and packet(0, 2):string() == "PX" then
+    if length >= 2 and MAGICS[packet(0, 2):string()] then
       lines[#lines + 1] = show_packet(packet, tree)
     else
       tree:add_proto_expert_info(malformed, "malformed: not ours: wrong magic")
@@ -314,7 +330,7 @@ end
 
 -- Ours is what begins with the magic and our version; or with the magic and a length that fits, to name the version.
 paxos:register_heuristic("udp", function(datagram, info, root)
-  if datagram:len() < 6 or datagram(0, 2):string() ~= "PX" then return false end
+  if datagram:len() < 6 or not MAGICS[datagram(0, 2):string()] then return false end
   local said = datagram(4, 2):uint()
   local fits = said >= HEADER_LEN and said <= datagram:reported_len()
   if datagram(2, 1):uint() ~= VERSION and not fits then return false end

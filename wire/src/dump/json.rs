@@ -5,7 +5,7 @@ pub(crate) mod object;
 
 use super::{Cut, Place};
 use crate::capture::{Cause, Direction, Truncated};
-use crate::{Front, Packet, Refusal, flags};
+use crate::{Front, Outline, Packet, Refusal, flags};
 pub(crate) use object::Object;
 use std::fmt::Write;
 
@@ -63,6 +63,17 @@ impl Json {
         });
     }
 
+    pub fn sealed(&mut self, to: &mut String, Cut { outline, bytes }: Cut, refusal: Refusal) {
+        self.line(to, |object| {
+            object.text("kind", "sealed");
+            if let Refusal::Sealed { key } = refusal {
+                object.number("key", u64::from(key));
+            }
+            object.number("length", bytes.len() as u64);
+            Json::outline(object, outline);
+        });
+    }
+
     pub fn truncated(&mut self, to: &mut String, truncated: Truncated, cut: Option<Cut>) {
         self.line(to, |object| {
             object.text("kind", "truncated");
@@ -75,24 +86,30 @@ impl Json {
             );
             object.number("captured", truncated.captured as u64);
             object.number("sent", truncated.sent as u64);
-            let Some(Cut { outline, .. }) = cut else { return };
-            object.text("cut", outline.kind.name());
-            object.raw("sender", format_args!("\"{}\"", outline.sender));
-            object.number("sequence", outline.sequence);
-            object.id("incarnation", outline.sender.incarnation);
-            match outline.front {
-                Front::Phase2a { ballot, instance, decided_until } => {
-                    object.ballot("ballot", ballot);
-                    object.number("instance", instance);
-                    object.number("decided_until", decided_until);
-                }
-                Front::Value { ballot, instance } => {
-                    object.ballot("ballot", ballot);
-                    object.number("instance", instance);
-                }
-                Front::Other => {}
+            if let Some(Cut { outline, .. }) = cut {
+                Json::outline(object, outline);
             }
         });
+    }
+
+    /// What is known of a packet that nothing proves.
+    fn outline(object: &mut Object, outline: Outline) {
+        object.text("cut", outline.kind.name());
+        object.raw("sender", format_args!("\"{}\"", outline.sender));
+        object.number("sequence", outline.sequence);
+        object.id("incarnation", outline.sender.incarnation);
+        match outline.front {
+            Front::Phase2a { ballot, instance, decided_until } => {
+                object.ballot("ballot", ballot);
+                object.number("instance", instance);
+                object.number("decided_until", decided_until);
+            }
+            Front::Value { ballot, instance } => {
+                object.ballot("ballot", ballot);
+                object.number("instance", instance);
+            }
+            Front::Other => {}
+        }
     }
 
     fn line(&mut self, to: &mut String, tell: impl FnOnce(&mut Object)) {

@@ -108,6 +108,12 @@ impl Lines {
         self.deeper(to, bytes);
     }
 
+    /// A packet whose key is not at hand.
+    pub fn sealed(&mut self, to: &mut String, Cut { outline, bytes }: Cut, refusal: Refusal) {
+        self.line(to, colour::of(outline.kind), format_args!("{outline}, {refusal}"));
+        self.deeper(to, bytes);
+    }
+
     pub fn truncated(&mut self, to: &mut String, truncated: Truncated, cut: Option<Cut>) {
         match cut {
             Some(Cut { outline, bytes }) => {

@@ -6,8 +6,8 @@ use crate::{Ballot, BallotField, Range, Refusal};
 use core::fmt;
 use zerocopy::byteorder::big_endian::{U16, U32, U64};
 
-/// How many [`Run`]s a page of 1b carries at the most: they fit the smallest packet.
-pub const RUNS_MAX: usize = 36;
+/// How many [`Run`]s a page of 1b carries at the most: they fit the smallest packet, sealed.
+pub const RUNS_MAX: usize = 35;
 
 body! {
     /// Proposer → acceptors: it asks for a promise, and for what was accepted. Once per ballot for all

@@ -3,10 +3,12 @@
 //! Any bytes will do: what cannot be a field is told as the rest.
 
 use super::{Field, Form, Parts, Struct, Tail, What};
+use crate::header::MAGIC_ENCRYPTED;
 use crate::kinds::ack::Status;
 use crate::layout::Declared;
-use crate::{Ballot, Header, Kind, Role, flags};
+use crate::{Ballot, HEADER_LEN, Header, Kind, Role, flags};
 use std::net::Ipv4Addr;
+use zerocopy::FromBytes;
 
 /// The header, the body, a record of the tail, or what is none of them.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,11 +35,26 @@ pub(crate) struct Piece<'a> {
 
 /// The parts of one packet, in order; together they hold all its bytes.
 pub(crate) fn walk(packet: &[u8]) -> Vec<Part<'_>> {
-    let mut walker = Walker { packet, at: 0, parts: Vec::new() };
-    let whole = walker.packet();
-    if whole.is_none() || walker.at < packet.len() {
+    let header = Header::ref_from_prefix(packet).ok().map(|(header, _)| header);
+    let proof = header.map_or(0, Header::trailer).min(packet.len().saturating_sub(HEADER_LEN));
+    let (sent, length) = (packet.len() - proof, packet.len());
+    let mut walker = Walker { packet: &packet[..sent], at: 0, parts: Vec::new() };
+    let whole = match header {
+        Some(header) if header.magic == MAGIC_ENCRYPTED => {
+            walker.take("header".into(), &Header::LAYOUT);
+            let at = walker.at;
+            walker.take_bytes("encrypted".into(), "bytes", sent - at)
+        }
+        _ => walker.packet(),
+    };
+    if whole.is_none() || walker.at < sent {
         let at = walker.at;
-        walker.take_bytes("rest".into(), "bytes", packet.len() - at);
+        walker.take_bytes("rest".into(), "bytes", sent - at);
+    }
+    if proof > 0 {
+        walker.packet = packet;
+        let at = walker.at;
+        walker.take_bytes("proof".into(), "bytes", length - at);
     }
     walker.parts
 }
@@ -223,6 +240,17 @@ mod tests {
         for packet in examples() {
             assert!(walk(&packet).iter().all(|part| part.title != "rest"), "{:?}", Packet::parse(&packet));
         }
+    }
+
+    #[test]
+    fn what_proves_a_sealed_packet_is_a_part_of_its_own_and_what_is_encrypted_is_one() {
+        let mut packet = examples().swap_remove(0);
+        packet.extend_from_slice(&[7; crate::TRAILER_LEN]);
+        let titles = |packet: &[u8]| walk(packet).into_iter().map(|part| part.title).collect::<Vec<_>>();
+        packet[..2].copy_from_slice(b"PS");
+        assert_eq!(titles(&packet), ["header", "hello", "proof"]);
+        packet[..2].copy_from_slice(b"PE");
+        assert_eq!(titles(&packet), ["header", "encrypted", "proof"]);
     }
 
     #[test]

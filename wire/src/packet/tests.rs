@@ -9,7 +9,7 @@ use core::net::SocketAddrV4;
 use std::fmt::Write;
 use zerocopy::FromZeros;
 
-const LAYOUT: Layout = Layout { packet: 1472, cluster: 0xC1C2_C3C4 };
+const LAYOUT: Layout = Layout { packet: 1472, cluster: 0xC1C2_C3C4, trailer: 0 };
 
 fn sender(role: Role, id: u16) -> Sender {
     Sender { role, id, incarnation: 0x1112_1314_1516_1718 }
@@ -373,8 +373,9 @@ fn a_coalesced_datagram_splits_into_its_packets() {
 
 #[test]
 fn rooms_follow_from_the_packet_length() {
-    assert_eq!(batch_room(1472), 1408);
-    assert_eq!(entry_room(1472), 1390);
+    assert_eq!((LAYOUT.batch_room(), LAYOUT.entry_room()), (1408, 1390));
+    let longer = Layout { trailer: TRAILER_LEN, ..LAYOUT };
+    assert_eq!((longer.batch_room(), longer.entry_room()), (1392, 1374));
     let piece = [b'x'; 1390];
     let entry = EntryHeader::new(1, 2, 3, piece.len());
     let packet = sealed(sender(Role::Proposer, 1), 0, &Phase2a::new(0, 0, 1), &[entry.as_bytes(), &piece]);

@@ -36,7 +36,7 @@ impl Made {
         let mut bytes = [0; 1472];
         let sender = Sender { role, id, incarnation: 1 };
         let stamp = Stamp { sequence: self.1.into(), log: 7, flags };
-        let layout = Layout { packet: 1472, cluster: 5 };
+        let layout = Layout { packet: 1472, cluster: 5, trailer: 0 };
         let length = crate::seal(&mut bytes, layout, sender, stamp, body, tail);
         let ethernet = frame(LinkType::ETHERNET, &udp(&bytes[..length]));
         Made(self.0.record((1, self.1 * 1000), &ethernet, self.2), self.1 + 1, self.2)

@@ -93,7 +93,7 @@ impl Rig {
         let other = choice & 32 != 0;
         let setup = Setup {
             me: Sender { role, id: 1, incarnation: 1000 },
-            layout: Layout { packet, cluster: 5 },
+            layout: Layout { packet, cluster: 5, trailer: 0 },
             address: HERE,
             acceptors: acceptors.to_vec(),
             heartbeat: 2_000_000_000,

@@ -44,7 +44,7 @@ impl Run {
             }
         };
         let mut buffer = [0; PACKET_MAX];
-        let layout = Layout { packet: 1472, cluster: 5 };
+        let layout = Layout { packet: 1472, cluster: 5, trailer: 0 };
         let sender = Sender { role, id, incarnation: 7 + self.starts };
         let length = seal(&mut buffer, layout, sender, Stamp { sequence, log: 9, flags }, body, tail);
         let port = 40_000 + 100 * role as u16 + id;

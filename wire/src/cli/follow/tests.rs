@@ -19,7 +19,8 @@ fn record(sequence: u64) -> Vec<u8> {
     let sender = Sender { role: Role::Learner, id: 1, incarnation: 1 };
     let stamp = Stamp { sequence, ..Stamp::default() };
     let hello = Hello { answered: 0.into() };
-    let length = wire::seal(&mut packet, Layout { packet: 1472, cluster: 1 }, sender, stamp, &hello, &[]);
+    let length =
+        wire::seal(&mut packet, Layout { packet: 1472, cluster: 1, trailer: 0 }, sender, stamp, &hello, &[]);
     let mut ip = Vec::new();
     let builder = etherparse::PacketBuilder::ipv4([127, 0, 0, 1], [239, 0, 0, 1], 1).udp(5000, 7000);
     builder.write(&mut ip, &packet[..length]).expect("a vector takes it");
