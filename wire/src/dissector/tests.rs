@@ -191,7 +191,7 @@ fn malformed_packets_are_flagged_with_the_reason() {
     let mut long = packet(0);
     long.push(0);
     let cases = [
-        (change(&|p| p[2] = 9), "version 9, not 4"),
+        (change(&|p| p[2] = 9), "version 9, not 5"),
         (change(&|p| p[3] = 99), "unknown kind 99"),
         (change(&|p| p[6] = 9), "unknown role 9"),
         (change(&|p| p[6] = 3), "a acceptor does not send 2a"),
