@@ -88,7 +88,7 @@ impl Source {
     /// A probe came; `length`: of its IP packet.
     pub fn probe(&mut self, probe: &Probe, length: u16) {
         let (Some(way), Some(purpose)) = (probe.way(), probe.purpose()) else { return };
-        let round = probe.round.get();
+        let round = probe.round_number.get();
         self.begun(round);
         let new = match (way, purpose) {
             (Way::Group(role), Purpose::Count) => {

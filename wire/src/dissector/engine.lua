@@ -171,6 +171,13 @@ local titles = {
   ["paxos.member"] = function(says)
     return string.format("A%s life %s", says["paxos.member.id"], says["paxos.member.life"] or "0")
   end,
+  ["paxos.heard"] = function(says)
+    local name = "paxos.heard."
+    local groups = string.format("%s+%s+%s+%s", says[name .. "clients"], says[name .. "proposers"],
+      says[name .. "acceptors"], says[name .. "learners"])
+    return string.format("O%s: %s of %s direct %s of %s", says[name .. "id"], groups, says[name .. "rounds"],
+      says[name .. "direct"], says[name .. "direct_rounds"])
+  end,
   ["paxos.known"] = function(says)
     return "life " .. (says["paxos.known.life"] or "0")
   end,

@@ -75,11 +75,12 @@ fn shown(name: &str, value: &str, bytes: &[u8]) -> String {
     let number = || bytes.iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
     let raw = || bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":");
     match name {
-        "magic" | "bytes" | "beyond" | "reserved" => raw(),
+        "magic" | "bytes" | "beyond" | "reserved" | "host" => raw(),
         "role" | "status" => number().to_string(),
         "flags" | "heard" => format!("0x{:0width$x}", number(), width = bytes.len() * 2),
         "ballot" | "refused" | "promised" => value.split('/').next().unwrap_or(value).into(),
-        "tag" | "cluster" | "log" | "incarnation" | "life" | "answered" | "joiner" | "former" => {
+        "tag" | "cluster" | "log" | "incarnation" | "life" | "answered" | "joiner" | "former"
+        | "acceptor_ids" => {
             format!("0x{value}")
         }
         _ => value.into(),
@@ -97,7 +98,9 @@ fn every_field_of_every_kind_is_shown_as_it_is() {
         for part in walk(packet) {
             let group = part.title.split(' ').next().unwrap_or_default();
             let group = match group {
-                "entry" | "ack" | "range" | "run" | "member" | "known" if part.title.contains(' ') => {
+                "entry" | "ack" | "range" | "run" | "member" | "known" | "heard"
+                    if part.title.contains(' ') =>
+                {
                     format!("{group}.")
                 }
                 _ => String::new(),

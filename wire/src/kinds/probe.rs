@@ -16,7 +16,7 @@ body! {
         /// Its place among those of this round with this way and purpose, from 0.
         pub index: U16,
         /// Counts the rounds of this observer, from 0; each brings one packet by every way.
-        pub round: U32,
+        pub round_number: U32,
     }
 }
 
@@ -85,7 +85,7 @@ impl Purpose {
 
 impl Probe {
     pub fn new(way: Way, purpose: Purpose, round: u32, index: u16) -> Probe {
-        Probe { way: way.to_wire(), purpose: purpose as u8, index: index.into(), round: round.into() }
+        Probe { way: way.to_wire(), purpose: purpose as u8, index: index.into(), round_number: round.into() }
     }
 
     /// `None` never comes out of [`crate::Packet::parse`].
@@ -110,7 +110,7 @@ impl Probe {
         if let (Some(way), Some(purpose)) = (self.way(), self.purpose()) {
             write!(f, " {} {way}", purpose.name())?;
         }
-        write!(f, " round {} #{} {} B", self.round, self.index, filling.len())
+        write!(f, " round {} #{} {} B", self.round_number, self.index, filling.len())
     }
 }
 

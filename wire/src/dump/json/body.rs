@@ -117,7 +117,7 @@ pub fn tell(object: &mut Object, packet: &Packet) {
             }
             object.text("purpose", body.purpose().map_or("", Purpose::name));
             object.number("index", body.index.get());
-            object.number("round", body.round.get());
+            object.number("round", body.round_number.get());
             object.number("bytes", filling.len() as u64);
         }
         Body::Tally(body, others) => tally(object, body, others),
