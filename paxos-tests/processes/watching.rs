@@ -214,6 +214,25 @@ fn in_log(packet: &mut [u8], log: u32) {
 }
 
 #[test]
+fn a_learner_whose_receive_buffer_overflowed_is_named() {
+    let watched = Watched::start();
+    let small = watched.cluster.text("", &format!("buffer 64KiB\n{TIMES}"));
+    let small = watched.cluster.write("small.conf", small);
+    let mut learner = watched.cluster.run(&["learner", "3"], &small, &[], Stdio::null());
+    learner.serves();
+    learner.signal(libc::SIGSTOP);
+    // The leader does not wait for it for long, and some 2 MB do not fit its buffer.
+    watched.cluster.client(2, unique(2, 100_000), &[]).succeeds();
+    learner.signal(libc::SIGCONT);
+    let object = watched.finds(&["drops"]);
+    let words = told(&object, "drops");
+    assert!(
+        words.starts_with("L3 at 127.0.0.1:") && words.contains(" in a receive buffer of 128 KiB"),
+        "{words}"
+    );
+}
+
+#[test]
 fn drops_are_named_with_what_to_set() {
     let watched = Watched::start();
     let learner = Sender { role: Role::Learner, id: 3, incarnation: 1 };

@@ -2,7 +2,7 @@
 //!
 //! The crates for small servers are kept by nobody any more, and those that are kept want an asynchronous runtime; so the
 //! parser is a crate ([`httparse`]), and the rest is this. Connections are served one after the other, each within
-//! [`PATIENCE`], whatever the other end does.
+//! a second, whatever the other end does.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
