@@ -8,7 +8,7 @@
 //! A packet is accepted once. It is sealed for the address that it was sent to, so it cannot be played to another
 //! socket, and each socket has a window of its own for each sender: a sender numbers its packets over all
 //! destinations, sockets are read one after the other, and what waits in one must not be too old because another
-//! was read before it. Within a socket the network may disorder [`WINDOW`] packets of a sender.
+//! was read before it. Within a socket the network may disorder 4,032 packets of a sender.
 //!
 //! Of an earlier start than one that was heard nothing new is accepted: it is over, or its packets are a capture. A
 //! start that was heard *before* the later one goes on to be: where two processes have one id the later one ends,

@@ -2,17 +2,21 @@
 //!
 //! - `parse`: [`Packet::parse`], all checks, then the tail is walked through once as a role does.
 //! - `seal`: [`wire::seal`], which copies the pieces behind a header and computes the tag.
+//! - `seal with a key`, `open`: the same of packets that a key seals, and of such that are encrypted.
 //! - `run`: 44 packets back to back, as one read of a socket brings them (UDP_GRO).
 
 use criterion::{
     BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
 };
 use std::hint::black_box;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 use wire::report::Room;
+use wire::sealing::{Seal, Sealer, Subkey};
 use wire::{
-    Ack, AckRecord, Ballot, Body, ENTRY_OVERHEAD, EntryHeader, FixedBody, Layout, Packet, Phase2a, Phase2b,
-    RANGES_MAX, Range, RangeRecord, Report, Role, Sender, Stamp, Submit, flags, seal,
+    Ack, AckRecord, Ballot, Body, ENTRY_OVERHEAD, EntryHeader, FixedBody, HEADER_LEN, Key, Layout,
+    PACKET_MAX, Packet, Phase2a, Phase2b, RANGES_MAX, Range, RangeRecord, Report, Role, Sender, Stamp,
+    Submit, TRAILER_LEN, flags, seal,
 };
 use zerocopy::byteorder::big_endian::U64;
 use zerocopy::{FromZeros, IntoBytes};
@@ -170,6 +174,46 @@ fn write(criterion: &mut Criterion) {
     }
 }
 
+/// Lengths of sealed packets: the shortest, full ones of Ethernet and of jumbo frames.
+const SEALED: [usize; 3] = [80, 1472, PACKET_MAX];
+
+fn sealed(criterion: &mut Criterion) {
+    let me = Sender { role: Role::Client, id: 1, incarnation: 7 };
+    let key = Key::new(1, core::array::from_fn(|at| at as u8));
+    let layout = Layout { packet: PACKET_MAX, trailer: TRAILER_LEN, ..LAYOUT };
+    let to = SocketAddrV4::new(Ipv4Addr::new(239, 0, 0, 1), 6000);
+    let mut buffer = vec![0; PACKET_MAX];
+    for (encrypts, word) in [(false, ""), (true, ", encrypted")] {
+        let sealer = Sealer::new(&key, layout.cluster, me, encrypts);
+        let subkey = Subkey::new(&key, layout.cluster, me);
+        for length in SEALED {
+            let piece = vec![b'v'; length - HEADER_LEN - size_of::<Submit>() - TRAILER_LEN];
+            let make = |buffer: &mut [u8]| {
+                let (stamp, body) = (Stamp { sequence: 9, log: 3, flags: 0 }, Submit { number: 9.into() });
+                sealer.seal(buffer, layout, me, stamp, to, &body, &[&piece])
+            };
+            let name = format!("{length} bytes{word}");
+            let mut seals = group(criterion, "seal with a key");
+            seals.throughput(volume(1, length));
+            seals.bench_function(&name, |bencher| bencher.iter(|| make(black_box(&mut buffer))));
+            seals.finish();
+            assert_eq!(make(&mut buffer), length);
+            let packet = buffer[..length].to_vec();
+            let seal = Seal::of(&packet).expect("it was just sealed");
+            let mut opens = group(criterion, "open");
+            opens.throughput(volume(1, length));
+            opens.bench_function(&name, |bencher| {
+                // What is opened lies there decrypted, so each time needs a copy, which counts.
+                bencher.iter(|| {
+                    buffer[..length].copy_from_slice(&packet);
+                    subkey.open(&seal, black_box(&mut buffer[..length])).expect("it was sealed").kind
+                });
+            });
+            opens.finish();
+        }
+    }
+}
+
 fn run(criterion: &mut Criterion) {
     let mut group = group(criterion, "run");
     for example in examples() {
@@ -185,5 +229,5 @@ fn run(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, parse, write, run);
+criterion_group!(benches, parse, write, sealed, run);
 criterion_main!(benches);

@@ -180,6 +180,25 @@ fn several_packets_in_one_datagram_are_told_apart() {
 }
 
 #[test]
+fn of_a_sealed_packet_what_can_be_read_is_shown_and_what_cannot_is_said_to_be_encrypted() {
+    let plain = examples().into_iter().find(|packet| packet[3] == 6).expect("a 2a");
+    let sealed = |magic: &[u8]| {
+        let mut packet = [&plain[..], &[7; crate::TRAILER_LEN]].concat();
+        packet[..2].copy_from_slice(magic);
+        let length = (packet.len() as u16).to_be_bytes();
+        packet[4..6].copy_from_slice(&length);
+        packet
+    };
+    let Some(tshark) = Tshark::new(&[plain.clone(), sealed(b"PS"), sealed(b"PE")]) else { return };
+    let lines = tshark.lines();
+    assert_eq!(lines[0], lines[1]);
+    assert_eq!(lines[2], "P1 2a, encrypted");
+    assert_eq!(tshark.frames("paxos.kind == \"2a\""), [0, 1, 2]);
+    assert_eq!(tshark.frames("paxos.instance"), [0, 1]);
+    assert!(tshark.frames("paxos.malformed").is_empty());
+}
+
+#[test]
 fn malformed_packets_are_flagged_with_the_reason() {
     let good = examples().into_iter().find(|packet| packet[3] == 6).expect("a 2a");
     let change = |change: &dyn Fn(&mut Vec<u8>)| {
