@@ -227,9 +227,7 @@ mod tests {
 
     #[test]
     fn kinds_keep_their_numbers() {
-        let numbers = (1..=18).chain(20..=21);
-        assert_eq!(Kind::ALL.len(), numbers.clone().count());
-        for (number, kind) in numbers.zip(Kind::ALL) {
+        for (number, kind) in (1..).zip(Kind::ALL) {
             assert_eq!(kind as u8, number);
             assert_eq!(Kind::from_wire(kind as u8), Some(kind));
         }

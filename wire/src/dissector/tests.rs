@@ -77,7 +77,7 @@ fn shown(name: &str, value: &str, bytes: &[u8]) -> String {
     match name {
         "magic" | "bytes" | "beyond" | "reserved" | "host" => raw(),
         "role" | "status" => number().to_string(),
-        "flags" | "heard" => format!("0x{:0width$x}", number(), width = bytes.len() * 2),
+        "flags" | "heard" | "state" => format!("0x{:0width$x}", number(), width = bytes.len() * 2),
         "ballot" | "refused" | "promised" => value.split('/').next().unwrap_or(value).into(),
         "tag" | "cluster" | "log" | "incarnation" | "life" | "answered" | "joiner" | "former"
         | "acceptor_ids" => {
