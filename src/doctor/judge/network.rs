@@ -435,7 +435,8 @@ impl Network<'_> {
             if heard.bursts.get() < 2 * plan::BURST || !passes {
                 continue;
             }
-            if part >= LOSS && part > 2.0 * lost(&pair) {
+            // Where single packets are lost as well that is said, and some bursts are too few to tell more.
+            if part >= LOSS && lost(&pair) < LOSS {
                 to.problem(
                     Name::BurstLoss,
                     format!(
