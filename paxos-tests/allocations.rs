@@ -7,12 +7,15 @@ mod driven;
 
 use driven::{Cluster, Gauge, Node};
 use paxos::engine::batch::{Receiver, Run, Sender};
+use paxos::engine::guard::Guard;
 use paxos::engine::supervisor::Supervisor;
 use paxos::engine::trace::{Options, Trace};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::os::unix::net::UnixDatagram;
+use wire::sealing::Sealer;
+use wire::{Key, Keys, Role, Stamp, Submit};
 
 /// The system's allocator, which counts what a thread asks of it while it is told to.
 struct Counting;
@@ -170,4 +173,29 @@ fn telling_a_service_manager_that_we_live_allocates_nothing() {
     let length = manager.recv(&mut [0; 64]).expect("it was told");
     assert_eq!(length, "READY=1".len());
     let _ = std::fs::remove_file(&path);
+}
+
+#[test]
+fn sealing_and_opening_packets_allocates_nothing_nor_does_a_sender_that_was_not_known() {
+    let key = Key::new(1, std::array::from_fn(|at| at as u8));
+    let layout = wire::Layout { packet: 1472, cluster: 5, trailer: wire::TRAILER_LEN };
+    let group = SocketAddrV4::new(Ipv4Addr::new(239, 0, 0, 1), 6000);
+    let mut guard = Guard::new(Keys::parse(&key.line()).expect("a key has a line"));
+    let mut buffer = vec![0; 1472];
+    for encrypts in [false, true] {
+        for id in 0..20 {
+            let me = wire::Sender { role: Role::Client, id, incarnation: u64::from(encrypts) };
+            let ((), allocations) = counted(|| {
+                let sealer = Sealer::new(&key, 5, me, encrypts);
+                for sequence in 0..20 {
+                    let stamp = Stamp { sequence, log: 0, flags: 0 };
+                    let body = Submit { number: sequence.into() };
+                    let length = sealer.seal(&mut buffer, layout, me, stamp, group, &body, &[&[b'x'; 1000]]);
+                    let opened = guard.open((0, group), &mut buffer[..length]);
+                    assert!(opened.is_ok(), "{opened:?}");
+                }
+            });
+            assert_eq!(allocations, 0, "of client {id}");
+        }
+    }
 }
