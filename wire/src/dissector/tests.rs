@@ -80,7 +80,7 @@ fn shown(name: &str, value: &str, bytes: &[u8]) -> String {
         "flags" | "heard" | "state" => format!("0x{:0width$x}", number(), width = bytes.len() * 2),
         "ballot" | "refused" | "promised" => value.split('/').next().unwrap_or(value).into(),
         "tag" | "cluster" | "log" | "incarnation" | "life" | "answered" | "joiner" | "former"
-        | "acceptor_ids" | "digest" | "former_digest" => {
+        | "acceptor_ids" | "digest" | "digest_8" | "digest_14" | "digest_20" => {
             format!("0x{value}")
         }
         _ => value.into(),
