@@ -202,7 +202,7 @@ fn a_learner_whose_order_is_over_says_so_by_its_exit_status() {
 /// Sound packets but for the version.
 fn of_versions(versions: [u8; 2]) -> [Vec<u8>; 2] {
     versions.map(|version| {
-        let layout = Layout { packet: 1472, cluster: 7 };
+        let layout = Layout { packet: 1472, cluster: 7, trailer: 0 };
         let me = Sender { role: Role::Proposer, id: 7, incarnation: 99 };
         let stamp = Stamp { sequence: 0, log: 0, flags: 0 };
         let mut packet = vec![0; 1472];

@@ -78,7 +78,7 @@ impl Watched {
         status.dropped_s = NEVER.into();
         change(&mut status);
         let mut bytes = [0; 1472];
-        let layout = Layout { packet: 1472, cluster: reactor::cluster(&conf) };
+        let layout = Layout { packet: 1472, cluster: reactor::cluster(&conf), trailer: 0 };
         let length = wire::seal(&mut bytes, layout, sender, Stamp::default(), &status, &[]);
         bytes[..length].to_vec()
     }

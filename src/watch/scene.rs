@@ -114,7 +114,7 @@ impl Scene {
     /// Any packet of a status.
     pub fn packet(&mut self, sender: Sender, cluster: u32, log: u32, status: &ProcessStatus) {
         let mut bytes = [0; 1472];
-        let layout = Layout { packet: 1472, cluster };
+        let layout = Layout { packet: 1472, cluster, trailer: 0 };
         let length = wire::seal(&mut bytes, layout, sender, Stamp { log, ..Stamp::default() }, status, &[]);
         self.bytes(&bytes[..length]);
     }

@@ -69,7 +69,7 @@ fn course(host: usize, conf: &Conf) -> (Course, Outbox) {
         ..Tally::new_zeroed()
     };
     let setup = Setup { me, address: address(host), cluster, broadcast: Some(BROADCAST), tally };
-    (Course::new(setup, 0), Outbox::new(Layout { packet: PACKET_MAX, cluster }, me))
+    (Course::new(setup, 0), Outbox::new(Layout { packet: PACKET_MAX, cluster, trailer: 0 }, me))
 }
 
 impl World {
@@ -91,7 +91,7 @@ impl World {
                 let (course, out) = &mut self.hosts[from];
                 course.turn(self.now, BEGUN + self.ahead[from] + self.now, out);
                 let packets: Vec<(To, Vec<u8>)> =
-                    out.queued().map(|(to, bytes)| (to, bytes.to_vec())).collect();
+                    out.queued(&[]).map(|(to, bytes)| (to, bytes.to_vec())).collect();
                 out.sent();
                 for (to, bytes) in packets {
                     self.carry(from, to, &bytes, &mut arrives);
@@ -407,7 +407,7 @@ fn processes_are_listed_and_two_with_one_id_are_named() {
     let mut hear = |id: u16, incarnation: u64, from: usize, cluster: u32, now: Nanos| {
         let sender = Sender { role: Role::Proposer, id, incarnation };
         let mut bytes = [0; 64];
-        let layout = Layout { packet: 1472, cluster };
+        let layout = Layout { packet: 1472, cluster, trailer: 0 };
         let length =
             wire::seal(&mut bytes, layout, sender, Stamp::default(), &Hello { answered: 0.into() }, &[]);
         let packet = Packet::parse(&bytes[..length]).expect("a good one");

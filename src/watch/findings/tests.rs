@@ -40,7 +40,7 @@ fn processes_that_do_not_say_how_they_are_are_told_from_none() {
     let mut scene = Scene::empty();
     let mut bytes = [0; 1472];
     let sender = Sender { role: Role::Proposer, id: 1, incarnation: 5 };
-    let layout = wire::Layout { packet: 1472, cluster: ID };
+    let layout = wire::Layout { packet: 1472, cluster: ID, trailer: 0 };
     let body = wire::Heartbeat { ballot: Ballot::ZERO.into(), decided_until: 0.into() };
     let length = wire::seal(&mut bytes, layout, sender, wire::Stamp::default(), &body, &[]);
     scene.bytes(&bytes[..length]);
