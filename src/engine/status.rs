@@ -94,7 +94,7 @@ impl Reporter {
         let bits = runs.iter().filter(|(holds, _)| *holds).fold(0, |bits, (_, bit)| bits | bit);
         status.state = (status.state.get() | bits).into();
         (status.received, status.sent) = (stats.received.into(), stats.sent.into());
-        (status.unsent, status.refused) = (stats.unsent.into(), stats.refusals().into());
+        (status.unsent, status.refusals) = (stats.unsent.into(), stats.refusals().into());
         (status.repeats, status.output_bytes) = (stats.repeats.into(), self.output_bytes.into());
         status.drops = stats.drops.into();
         let since = self.dropped.1.map(|at| (now - at) / 1_000_000_000);

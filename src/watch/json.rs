@@ -64,7 +64,7 @@ fn process(seen: &Seen, now: Nanos) -> Value {
     });
     let more = json!({
         "packets_unsent": status.unsent.get(),
-        "packets_refused": status.refused.get(),
+        "packets_refused": status.refusals.get(),
         "sent_again": status.repeats.get(),
         "receive_buffer_bytes": status.space.get(),
         "receive_drops": status.drops.get(),

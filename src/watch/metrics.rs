@@ -57,7 +57,7 @@ const METRICS: &[Metric] = metrics! {
     Counter "paxos_packets_received_total" &[], "Packets read, refused ones included.", |s| s.received.get() as f64;
     Counter "paxos_packets_sent_total" &[], "Packets sent.", |s| s.sent.get() as f64;
     Counter "paxos_packets_unsent_total" &[], "Packets that the kernel did not take.", |s| s.unsent.get() as f64;
-    Counter "paxos_packets_refused_total" &[], "Packets read and refused.", |s| s.refused.get() as f64;
+    Counter "paxos_packets_refused_total" &[], "Packets read and refused.", |s| s.refusals.get() as f64;
     Counter "paxos_packets_repeated_total" &[], "Packets that bring again what was sent, or ask for what is missing.",
         |s| s.repeats.get() as f64;
     Counter "paxos_receive_drops_total" &[], "Packets, or runs of them, that a receive buffer had no room for.",

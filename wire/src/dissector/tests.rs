@@ -77,9 +77,10 @@ fn shown(name: &str, value: &str, bytes: &[u8]) -> String {
     match name {
         "magic" | "bytes" | "beyond" | "reserved" => raw(),
         "role" | "status" => number().to_string(),
-        "flags" | "heard" => format!("0x{:0width$x}", number(), width = bytes.len() * 2),
+        "flags" | "heard" | "state" => format!("0x{:0width$x}", number(), width = bytes.len() * 2),
         "ballot" | "refused" | "promised" => value.split('/').next().unwrap_or(value).into(),
-        "tag" | "cluster" | "log" | "incarnation" | "life" | "answered" | "joiner" | "former" => {
+        "tag" | "cluster" | "log" | "incarnation" | "life" | "answered" | "joiner" | "former" | "digest"
+        | "digest_8" | "digest_14" | "digest_20" => {
             format!("0x{value}")
         }
         _ => value.into(),

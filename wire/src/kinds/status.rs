@@ -66,7 +66,7 @@ body! {
         /// Packets that the kernel did not take, or for which a turn had no room.
         pub unsent: U64,
         /// Packets read and refused.
-        pub refused: U64,
+        pub refusals: U64,
         /// Packets that bring again what was sent before, or ask for what is missing.
         pub repeats: U64,
         /// The smallest of its receive buffers, bytes as granted.

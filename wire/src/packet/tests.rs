@@ -121,7 +121,7 @@ fn process_status(ballot: Ballot) -> ProcessStatus {
         received: 11.into(),
         sent: 12.into(),
         unsent: 13.into(),
-        refused: 14.into(),
+        refusals: 14.into(),
         repeats: 15.into(),
         space: 425_984.into(),
         drops: 3.into(),

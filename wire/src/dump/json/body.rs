@@ -135,7 +135,7 @@ fn status(object: &mut Object, status: &ProcessStatus) {
     object.number("received", status.received.get());
     object.number("sent", status.sent.get());
     object.number("unsent", status.unsent.get());
-    object.number("refused", status.refused.get());
+    object.number("refusals", status.refusals.get());
     object.number("repeats", status.repeats.get());
     object.number("space", status.space.get());
     object.number("drops", status.drops.get());
