@@ -44,11 +44,6 @@ impl Stats {
         self.refused.iter().sum()
     }
 
-    /// Packets refused because they are of another version of the wire.
-    pub fn other_versions(&self) -> u64 {
-        self.refused[Refusal::Version(0).index()]
-    }
-
     /// Writes the counts of this process to a file, which is made or emptied first.
     ///
     /// # Errors
