@@ -7,6 +7,8 @@
 
 mod cluster;
 
+#[path = "processes/attack.rs"]
+mod attack;
 #[path = "processes/bench.rs"]
 mod bench;
 #[path = "processes/clients.rs"]

@@ -12,7 +12,7 @@ use wire::sealing::{Opener, Seal, Sealer};
 use wire::{Keys, Layout, Role, Sender, Stamp, Submit, TRAILER_LEN};
 
 /// Secrets by number. What is drawn at random must not be in a test that fails by chance.
-fn line(id: u8, secret: u8) -> String {
+pub fn line(id: u8, secret: u8) -> String {
     let digits: String = (0..32_u8).map(|at| format!("{:02x}", at.wrapping_mul(7) ^ secret)).collect();
     format!("{id} {digits}\n")
 }
@@ -23,7 +23,7 @@ fn write_keys(cluster: &Cluster, text: &str) {
     fs::rename(&path, path.with_file_name("paxos.key")).expect("the directory is ours");
 }
 
-fn cluster(more: &str) -> Cluster {
+pub fn cluster(more: &str) -> Cluster {
     let cluster = Cluster::with("", &format!("heartbeat 100ms\nsuspect 300ms\nkey paxos.key\n{more}"));
     write_keys(&cluster, &line(1, 1));
     cluster
@@ -220,7 +220,7 @@ fn what_is_forged_unsealed_damaged_replayed_or_misdirected_is_counted_and_change
 }
 
 /// The first packet with values of a client.
-fn submit_of(samples: &[Vec<u8>], keys: &Keys) -> Vec<u8> {
+pub fn submit_of(samples: &[Vec<u8>], keys: &Keys) -> Vec<u8> {
     let mut opener = Opener::new(keys.clone());
     let is_submit = |bytes: &&Vec<u8>| {
         opener.open(&mut bytes.to_vec()).is_ok_and(|packet| packet.kind == wire::Kind::Submit)
@@ -229,7 +229,7 @@ fn submit_of(samples: &[Vec<u8>], keys: &Keys) -> Vec<u8> {
 }
 
 /// A client of a start to come that has some key.
-fn sealed(keys: &Keys, like: &[u8], sequence: u64, to: std::net::SocketAddrV4, value: &str) -> Vec<u8> {
+pub fn sealed(keys: &Keys, like: &[u8], sequence: u64, to: std::net::SocketAddrV4, value: &str) -> Vec<u8> {
     let seal = Seal::of(like).expect("it is sealed");
     let me = Sender { incarnation: seal.sender.incarnation + 1, ..seal.sender };
     let layout = Layout { packet: 1472, cluster: seal.cluster, trailer: TRAILER_LEN };
@@ -243,7 +243,7 @@ fn sealed(keys: &Keys, like: &[u8], sequence: u64, to: std::net::SocketAddrV4, v
 }
 
 /// The same without a key.
-fn unsealed(like: &[u8], sequence: u64, value: &str) -> Vec<u8> {
+pub fn unsealed(like: &[u8], sequence: u64, value: &str) -> Vec<u8> {
     let seal = Seal::of(like).expect("it is sealed");
     let me = Sender { incarnation: seal.sender.incarnation + 1, ..seal.sender };
     let layout = Layout { packet: 1472, cluster: seal.cluster, trailer: 0 };
