@@ -120,7 +120,7 @@ mod tests {
             Told { stats: &stats, me }.to_string(),
             "{\"role\":\"learner\",\"id\":2,\"turns\":3,\"packets_received\":20,\"receive_calls\":0,\
              \"packets_sent\":7,\"send_calls\":0,\"packets_unsent\":0,\"receive_drops\":1,\
-             \"packets_refused\":9,\"refused\":{\"short\":4,\"long\":5},\"packets_of_other_logs\":0,\"sent_again\":0,\"packets_traced\":0,\"trace_left_out\":0,\"gso\":true,\"gro\":false}"
+             \"packets_refused\":9,\"refused\":{\"short\":4,\"version\":5},\"packets_of_other_logs\":0,\"sent_again\":0,\"packets_traced\":0,\"trace_left_out\":0,\"gso\":true,\"gro\":false}"
         );
     }
 }
