@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use wire::{Keys, Role};
 
 /// Values that a client submits while it is measured.
-const VALUES: usize = 200_000;
+const VALUES: usize = 500_000;
 /// Rounds, each of one run in peace and one under attack.
 const ROUNDS: usize = 5;
 
@@ -85,7 +85,8 @@ fn an_attacker_without_the_key_changes_nothing_and_costs_little() {
             Box::new(|random| (any(random), unsealed(&submit, random.next() >> 24, "forged\n"))),
         ),
     ];
-    let (mut inputs, mut count) = (1, 2_000);
+    takes(&cluster, &(2, unique(2, VALUES))); // what is bounded is memory from now on
+    let (mut inputs, mut count) = (2, 2_000 + VALUES);
     for (name, mut each) in kinds {
         let (mut ratios, mut sent) = (Vec::new(), 0);
         let before: Vec<u64> = proposers.iter().map(|proposer| proposer.holds().0).collect();
