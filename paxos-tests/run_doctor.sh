@@ -39,6 +39,11 @@ network() {
         in_ "h$number" ip link set eth0 up
         { grep -v '^ *interface' "$CONF" && echo 'interface eth0'; } >"$RESULTS/$net/h$number.conf"
     done
+    # The kernel takes note of links that came up once a second, and drops what is sent before, reports of members too.
+    for number in 1 2 3; do
+        until [[ $(in_ hub cat "/sys/class/net/port$number/brport/state") == 3 &&
+            $(in_ "h$number" cat /sys/class/net/eth0/operstate) == up ]]; do sleep 0.02; done
+    done
 }
 
 # in_ HOST COMMAND...: on a host of the network at hand.
