@@ -47,7 +47,7 @@ impl Reporter {
             (micros(conf.heartbeat).into(), micros(conf.suspect).into());
         (constant.version_major, constant.version_minor) = (major.into(), minor.into());
         constant.version_patch = patch.into();
-        constant.state = if durable { state::DURABLE } else { 0 }.into();
+        constant.mark(state::DURABLE, durable);
         Ok(Reporter {
             period: conf.status.map(nanos),
             due: 0,
@@ -90,9 +90,8 @@ impl Reporter {
         let mut status = ProcessStatus::new_zeroed();
         status.clone_from(&self.constant);
         status.up_ms = (now / 1_000_000).into();
-        let runs = [(stats.gso, state::GSO), (stats.gro, state::GRO)];
-        let bits = runs.iter().filter(|(holds, _)| *holds).fold(0, |bits, (_, bit)| bits | bit);
-        status.state = (status.state.get() | bits).into();
+        status.mark(state::GSO, stats.gso);
+        status.mark(state::GRO, stats.gro);
         (status.received, status.sent) = (stats.received.into(), stats.sent.into());
         (status.unsent, status.refusals) = (stats.unsent.into(), stats.refusals().into());
         (status.repeats, status.output_bytes) = (stats.repeats.into(), self.output_bytes.into());

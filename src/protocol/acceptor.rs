@@ -835,13 +835,9 @@ impl Process for Acceptor {
         status.ballot = self.promised.into();
         status.decided_until = self.complete.into();
         status.known_until = self.known.max(self.complete).into();
-        let holds = [
-            (self.is_member(), state::MEMBER),
-            (self.blind_until() > 0, state::BLIND),
-            (self.full, state::FULL),
-        ];
-        let bits = holds.iter().filter(|(holds, _)| *holds).fold(0, |bits, (_, bit)| bits | bit);
-        status.state = (status.state.get() | bits).into();
+        status.mark(state::MEMBER, self.is_member());
+        status.mark(state::BLIND, self.blind_until() > 0);
+        status.mark(state::FULL, self.full);
     }
 
     fn receive_space(&mut self, space: u32, drops: u32) {

@@ -622,14 +622,10 @@ impl Process for Proposer {
         let own = if self.stage == Stage::Following { self.highest } else { self.ballot };
         status.ballot = own.into();
         status.heard = self.heard(now).into();
-        let holds = [
-            (self.leads(), state::LEADING),
-            (self.stage == Stage::Preparing || leads && !self.announced, state::PREPARING),
-            (self.ready(), state::READY),
-            (self.unfit, state::UNFIT),
-        ];
-        let bits = holds.iter().filter(|(holds, _)| *holds).fold(0, |bits, (_, bit)| bits | bit);
-        status.state = (status.state.get() | bits).into();
+        status.mark(state::LEADING, self.leads());
+        status.mark(state::PREPARING, self.stage == Stage::Preparing || leads && !self.announced);
+        status.mark(state::READY, self.ready());
+        status.mark(state::UNFIT, self.unfit);
         self.digest.tell(status);
         status.known_until = self.window.known().max(self.applied).into();
         if leads {

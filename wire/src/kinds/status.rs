@@ -138,6 +138,13 @@ impl ProcessStatus {
         self.state.get() & bit != 0
     }
 
+    /// Sets this bit of [`state`] where it holds.
+    pub fn mark(&mut self, bit: u32, holds: bool) {
+        if holds {
+            self.state = (self.state.get() | bit).into();
+        }
+    }
+
     /// The digests, each with the instance below which it is of all that is decided; without those of the empty log.
     pub fn digests(&self) -> impl Iterator<Item = (u64, u64)> + use<> {
         let digests = [self.digest, self.digest_8, self.digest_14, self.digest_20].map(U64::get);
