@@ -60,7 +60,7 @@ fn run(args: &DoctorArgs) -> Result<Vec<Finding>, String> {
         Ok((facts, survey)) => {
             let findings = judge::findings(&facts, &survey);
             if args.json {
-                report = json::report(&facts, &survey, &findings) + "\n";
+                report = format!("{}\n", json::report(&facts, &survey, &findings));
             } else {
                 text::print(&mut report, &facts, &survey, &findings).expect("a string takes it");
             }
@@ -69,7 +69,7 @@ fn run(args: &DoctorArgs) -> Result<Vec<Finding>, String> {
         Err(Failure::Unusable(error)) => {
             let findings = vec![judge::unusable(&error.to_string())];
             if args.json {
-                report = json::unusable(&host::name(), &findings) + "\n";
+                report = format!("{}\n", json::unusable(&host::name(), &findings));
             } else {
                 text::print_findings(&mut report, &findings).expect("a string takes it");
             }
