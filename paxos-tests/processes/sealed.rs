@@ -3,6 +3,7 @@
 use crate::cluster::spray::{Listener, Random, Sprayer};
 use crate::cluster::values::{complete, same_and_complete, unique};
 use crate::cluster::{Cluster, Proc, until};
+use crate::crashes::a_leader_is_killed_and_comes_back;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -33,24 +34,8 @@ pub fn cluster(more: &str) -> Cluster {
 fn encrypted_nothing_is_lost_when_the_leader_is_killed_and_no_value_can_be_read_on_the_way() {
     let cluster = cluster("encrypt yes\n");
     let listener = Listener::new(&cluster);
-    let _acceptors = cluster.acceptors([1, 2, 3]);
-    let mut one = cluster.role("proposer", 1, &[]);
-    one.says("leading in ballot");
-    let mut two = cluster.role("proposer", 2, &[]);
-    let mut learners = cluster.learners([1, 2]);
-    let inputs = [unique(1, 5000), unique(2, 5000)];
-    let mut clients = [0, 1].map(|at| cluster.client(at as u16 + 1, &inputs[at], &["--rate", "4000"]));
-    learners[0].prints(1000);
-    let heard = listener.take_any(200);
-    one.kill();
-    two.says("leading in ballot");
-    let mut again = cluster.role("proposer", 1, &[]);
-    again.says("leading in ballot");
-    for client in &mut clients {
-        client.succeeds();
-    }
-    same_and_complete(&mut learners, &[&inputs[0], &inputs[1]]);
-    assert!(two.runs() && again.runs());
+    let mut heard = Vec::new();
+    a_leader_is_killed_and_comes_back(&cluster, 5000, "4000", || heard = listener.take_any(200));
     assert!(heard.len() > 100, "there was something to hear");
     for packet in &heard {
         assert!(packet.starts_with(b"PE"), "a packet is not encrypted: {packet:?}");
