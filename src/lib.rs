@@ -24,5 +24,6 @@ pub mod limits;
 pub mod planted;
 pub mod protocol;
 pub mod sim;
+pub mod text;
 pub mod watch;
 pub mod wheel;

@@ -1,6 +1,7 @@
 //! The table: a row for each measure, a column for each kind of run.
 
 use super::measure::{Spread, Summary};
+use crate::text::in_threes;
 use std::fmt::Write;
 
 /// Columns beside one another.
@@ -72,14 +73,9 @@ pub fn number(value: f64) -> String {
     };
     let text = format!("{value:.decimals$}");
     let (whole, fraction) = text.split_at(text.find('.').unwrap_or(text.len()));
-    let mut grouped = String::new();
-    for (at, digit) in whole.char_indices() {
-        if at > 0 && (whole.len() - at) % 3 == 0 && !grouped.ends_with('-') {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped + fraction
+    let digits = whole.trim_start_matches('-');
+    let sign = &whole[..whole.len() - digits.len()];
+    format!("{sign}{}{fraction}", in_threes(digits))
 }
 
 #[cfg(test)]

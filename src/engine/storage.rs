@@ -5,6 +5,7 @@ use super::files::Files;
 use crate::journal::{Fault, Journal, OpenError, Owner, Recall, Record, Report};
 use crate::limits::SEGMENT;
 use crate::protocol::memory::Memory;
+use crate::text::grouped;
 use std::path::Path;
 
 /// Findings that are told one by one; of more only the number.
@@ -86,19 +87,6 @@ pub fn counts(report: &Report) -> String {
         plural(report.segments),
         report.bytes as f64 / f64::from(1 << 20)
     )
-}
-
-/// `1,234,567`
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

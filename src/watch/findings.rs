@@ -4,9 +4,9 @@
 //! the way and sent again. A note is worth knowing. docs/watching.md explains each by its code.
 
 use super::gather::{Cluster, Report, Seen, Strange};
-use super::text::{counted, grouped, list, micros, rate, span};
 use crate::conf::duration_text;
 use crate::protocol::Nanos;
+use crate::text::{counted, grouped, list, micros, rate, span};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use wire::status::{NEVER, state};

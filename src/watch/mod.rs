@@ -18,7 +18,6 @@ pub mod json;
 pub mod listen;
 pub mod metrics;
 pub mod table;
-pub mod text;
 pub mod top;
 
 #[cfg(test)]

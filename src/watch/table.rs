@@ -2,8 +2,8 @@
 
 use super::findings::Finding;
 use super::gather::{Cluster, Seen};
-use super::text::{bytes, counted, grouped, list, micros, rate, span};
 use crate::protocol::Nanos;
+use crate::text::{bytes, counted, grouped, list, micros, rate, span};
 use std::fmt::{self, Write};
 use std::time::Duration;
 use wire::Role;

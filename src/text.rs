@@ -4,7 +4,11 @@ use std::time::Duration;
 
 /// `1,234,567`
 pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
+    in_threes(&number.to_string())
+}
+
+/// Digits with a comma after each three, from behind.
+pub fn in_threes(digits: &str) -> String {
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
