@@ -343,7 +343,7 @@ fn acceptor(args: &AcceptorArgs) -> Result<ExitCode, Failure> {
     let journal = match data(args, &conf) {
         None => None,
         Some(directory) => {
-            let owner = Owner { cluster: reactor::cluster(&conf), acceptor: process.id };
+            let owner = Owner { cluster: conf.layout().cluster, acceptor: process.id };
             let journal = storage::open(&directory, owner, &mut memory);
             Some(journal.map_err(|error| {
                 let sentence = format!("paxos: {}", error.sentence);

@@ -196,7 +196,8 @@ impl Conf {
         Some(self.path.parent().unwrap_or(Path::new("")).join(self.key.as_ref()?))
     }
 
-    /// The packets that this configuration is about: how long they are, and what all have in common.
+    /// The packets that this configuration is about: how long they are, and what all have in common. Processes whose groups,
+    /// acceptors or mtu differ, or of which one seals packets and one does not, have another `cluster`.
     pub fn layout(&self) -> Layout {
         Layout {
             packet: usize::from(self.mtu) - 28,

@@ -4,7 +4,6 @@ use crate::cluster::spray::Sprayer;
 use crate::cluster::values::unique;
 use crate::cluster::{Cluster, Ended, Proc, until};
 use paxos::conf::Conf;
-use paxos::engine::reactor;
 use serde_json::Value;
 use std::process::Stdio;
 use wire::status::NEVER;
@@ -78,7 +77,7 @@ impl Watched {
         status.dropped_s = NEVER.into();
         change(&mut status);
         let mut bytes = [0; 1472];
-        let layout = Layout { packet: 1472, cluster: reactor::cluster(&conf), trailer: 0 };
+        let layout = Layout { packet: 1472, cluster: conf.layout().cluster, trailer: 0 };
         let length = wire::seal(&mut bytes, layout, sender, Stamp::default(), &status, &[]);
         bytes[..length].to_vec()
     }

@@ -105,7 +105,7 @@ impl Examination {
             let socket = sockets::neighbours(at).inspect_err(|error| log::info!("no broadcasts: {error}"));
             socket.ok().filter(|_| sockets::allow_broadcast(&own).is_ok())
         });
-        let cluster = reactor::cluster(conf);
+        let cluster = conf.layout().cluster;
         let [.., third, fourth] = via.address.octets();
         let id = options.id.unwrap_or(u16::from_be_bytes([third, fourth]));
         let me = Identity { role: Role::Observer, id, incarnation: clock::incarnation() };

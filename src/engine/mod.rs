@@ -10,8 +10,10 @@ pub mod guard;
 pub mod heap;
 pub mod input;
 pub mod reactor;
+mod refusals;
 #[cfg(test)]
 pub(crate) mod scratch;
+mod sealing;
 pub mod sockets;
 pub mod spare;
 pub mod stats;

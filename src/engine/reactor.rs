@@ -8,7 +8,9 @@ use super::attention::Attention;
 use super::batch::{Mode, READ_MAX, Receiver, Run, Sender};
 use super::clock::{self, Clock};
 use super::files::Files;
-use super::guard::{Guard, SOCKETS};
+use super::guard::SOCKETS;
+use super::refusals::Refusals;
+use super::sealing::Sealing;
 use super::sockets::{self, Via};
 use super::stats::Stats;
 use super::status::Reporter;
@@ -22,7 +24,7 @@ use crate::wheel::Wheel;
 use polling::{Event, Events, PollMode, Poller};
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -30,10 +32,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
-use wire::sealing::Sealer;
-use wire::{
-    HEADER_LEN, Header, Keys, Layout, PACKET_MAX, Packet, Refusal, Role, Sender as Identity, VERSION,
-};
+use wire::{HEADER_LEN, Header, Layout, Packet, Refusal, Role, Sender as Identity};
 use zerocopy::FromBytes;
 
 /// Poller key of the signal pipe; sockets have their index.
@@ -42,8 +41,6 @@ const SIGNALS: usize = 1000;
 const HANGUPS: usize = 1001;
 /// How many groups there are.
 const ROLES: usize = Role::GROUPS.len();
-/// How often refused packets are mentioned, of each reason.
-const REFUSALS_TOLD: Nanos = 10_000_000_000;
 
 /// Why the reactor ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,18 +156,6 @@ pub struct Reactor {
     sealing: Option<Sealing>,
 }
 
-/// What a process has where packets are sealed.
-struct Sealing {
-    guard: Guard,
-    /// The file of the keys.
-    path: PathBuf,
-    encrypts: bool,
-    /// Becomes readable with SIGHUP.
-    hangups: UnixStream,
-    /// Where a packet is copied to that is about to be decrypted, for who wants to see it as it was.
-    copy: Box<[u8; PACKET_MAX]>,
-}
-
 /// A client talks to a person about values; how it talks to the network is for who asks.
 fn chatty(role: Role) -> log::Level {
     if role == Role::Client { log::Level::Debug } else { log::Level::Info }
@@ -263,9 +248,9 @@ impl Reactor {
         let mut outbox = Outbox::new(layout, me);
         if let Some((sealing, keys)) = &sealing {
             assert!(sockets.len() <= SOCKETS, "a window for each socket");
-            outbox.seal_with(Sealer::new(keys.first(), layout.cluster, me, sealing.encrypts), groups);
+            outbox.seal_with(sealing.sealer(keys, layout.cluster, me), groups);
             // SAFETY: as above.
-            unsafe { poller.add_with_mode(&sealing.hangups, Event::readable(HANGUPS), PollMode::Level) }
+            unsafe { poller.add_with_mode(sealing.hangups(), Event::readable(HANGUPS), PollMode::Level) }
                 .map_err(|error| system("catch SIGHUP", error))?;
         }
         let clock = Clock::start();
@@ -276,7 +261,7 @@ impl Reactor {
             via.name,
             via.address,
             layout.cluster,
-            sockets.iter().map(sockets::receive_space).min().unwrap_or(0) / 1024,
+            space(&sockets) / 1024,
             if via.loopback {
                 "; nothing leaves this host: write `interface NAME` in the configuration to change that"
             } else {
@@ -439,8 +424,7 @@ impl Reactor {
             return;
         }
         let mut status = self.reporter.report(now, &self.stats());
-        let space = self.sockets.iter().map(sockets::receive_space).min().unwrap_or(0);
-        status.space = u32::try_from(space).unwrap_or(u32::MAX).into();
+        status.space = u32::try_from(space(&self.sockets)).unwrap_or(u32::MAX).into();
         role.status(now, &mut status);
         self.outbox.send(To::Group(Role::Proposer), &status, &[]);
     }
@@ -514,12 +498,7 @@ impl Reactor {
                     let bytes = &*bytes;
                     (bytes, Packet::parse(bytes))
                 }
-                Some(Sealing { guard, copy, .. }) => {
-                    if self.trace.is_some() {
-                        copy[..length].copy_from_slice(bytes);
-                    }
-                    (&copy[..length], guard.open((key, address), bytes))
-                }
+                Some(sealing) => sealing.receive((key, address), bytes, self.trace.is_some()),
             };
             if let Some(trace) = &mut self.trace {
                 let refused = parsed.as_ref().err().map(|refusal| refusal as &dyn fmt::Display);
@@ -543,26 +522,14 @@ impl Reactor {
 
     /// Goes over to the keys that the file has now; to none when it is wrong.
     fn reload(&mut self) {
-        let Some(sealing) = &mut self.sealing else { return };
-        // However often it was sent, the file is read once.
-        let mut told = [0; 64];
-        while matches!((&sealing.hangups).read(&mut told), Ok(read) if read == told.len()) {}
-        match Keys::load(&sealing.path) {
-            Ok(keys) => {
-                let cluster = self.layout.cluster;
-                let sealer = Sealer::new(keys.first(), cluster, self.me, sealing.encrypts);
-                self.outbox.seal_with(sealer, self.groups);
-                log::info!(target: "paxos", "{}", sealing.text(&keys));
-                sealing.guard.replace(keys);
-            }
-            Err(error) => {
-                log::error!(target: "paxos", "{error}; the keys from before stay in use");
-            }
+        let (cluster, me) = (self.layout.cluster, self.me);
+        if let Some(sealer) = self.sealing.as_mut().and_then(|sealing| sealing.reload(cluster, me)) {
+            self.outbox.seal_with(sealer, self.groups);
         }
     }
 
     fn tell_space<R: Process>(&self, role: &mut R) {
-        let space = self.sockets.iter().map(sockets::receive_space).min().unwrap_or(0).min(self.space_max);
+        let space = space(&self.sockets).min(self.space_max);
         role.receive_space(u32::try_from(space).unwrap_or(u32::MAX), self.stats.drops);
     }
 
@@ -591,10 +558,7 @@ impl Reactor {
         if self.print_packets {
             for (_, bytes) in self.outbox.queued(role.held()) {
                 let packet = match (self.outbox.sealer(), &mut self.sealing) {
-                    (Some(sealer), Some(Sealing { copy, .. })) => {
-                        copy[..bytes.len()].copy_from_slice(bytes);
-                        sealer.read(&mut copy[..bytes.len()])
-                    }
+                    (Some(sealer), Some(sealing)) => sealing.read_own(sealer, bytes),
                     _ => Packet::parse(bytes),
                 };
                 if let Ok(packet) = packet {
@@ -674,72 +638,6 @@ impl Reactor {
     }
 }
 
-impl Sealing {
-    /// Reads the keys, and catches SIGHUP, which from now on asks for them to be read again.
-    fn open(path: PathBuf, encrypts: bool) -> Result<(Sealing, Keys), String> {
-        let keys = Keys::load(&path).map_err(|error| error.to_string())?;
-        let hangups = hangups().map_err(|error| format!("cannot catch SIGHUP: {error}"))?;
-        let guard = Guard::new(keys.clone());
-        Ok((Sealing { guard, path, encrypts, hangups, copy: Box::new([0; PACKET_MAX]) }, keys))
-    }
-
-    /// `sealing with key 2, and accepting key 1; encrypting`
-    fn text(&self, keys: &Keys) -> String {
-        let others = keys.ids();
-        let others = others.split_once(", ").map_or(String::new(), |(_, others)| {
-            let s = if others.contains(',') { "s" } else { "" };
-            format!(", and accepting key{s} {others}")
-        });
-        let encrypting = if self.encrypts { "; encrypting" } else { "" };
-        format!("sealing with key {}{others}{encrypting}", keys.first().id())
-    }
-}
-
-/// Mentions packets that were refused, now and then, never one by one: the last one of each reason.
-#[derive(Default)]
-struct Refusals {
-    last: [Option<(Refusal, SocketAddrV4)>; Refusal::COUNT],
-    /// Whether something came that was not mentioned.
-    new: bool,
-    /// Of each reason: before when it is not mentioned again, and how many were.
-    told: [(Nanos, u64); Refusal::COUNT],
-}
-
-impl Refusals {
-    fn note(&mut self, refusal: Refusal, from: SocketAddrV4) {
-        self.last[refusal.index()] = Some((refusal, from));
-        self.new = true;
-    }
-
-    fn mention(&mut self, now: Nanos, stats: &Stats) {
-        if !self.new {
-            return;
-        }
-        self.new = false;
-        for (last, (told, refused)) in self.last.iter_mut().zip(self.told.iter_mut().zip(stats.refused)) {
-            let Some((refusal, from)) = *last else { continue };
-            if now < told.0 {
-                self.new = true;
-                continue;
-            }
-            let new = refused - told.1;
-            let s = if new == 1 { "" } else { "s" };
-            match refusal {
-                Refusal::Version(version) => log::warn!(
-                    target: "paxos",
-                    "refused {new} packet{s} of another version of the wire, {version}; this program speaks {VERSION}; the \
-                     last one came from {from}. Is an upgrade under way? Programs of different versions do not hear each \
-                     other: start the same one everywhere"
-                ),
-                _ => {
-                    log::warn!(target: "paxos", "refused {new} packet{s}; the last one, from {from}: {refusal}")
-                }
-            }
-            (*last, *told) = (None, (now + REFUSALS_TOLD, refused));
-        }
-    }
-}
-
 impl Drop for Reactor {
     fn drop(&mut self) {
         for socket in &self.sockets {
@@ -747,7 +645,7 @@ impl Drop for Reactor {
         }
         let _ = self.poller.delete(&self.signals);
         if let Some(sealing) = &self.sealing {
-            let _ = self.poller.delete(&sealing.hangups);
+            let _ = self.poller.delete(sealing.hangups());
         }
     }
 }
@@ -803,6 +701,11 @@ impl Talk {
     }
 }
 
+/// The smallest of the receive buffers, bytes as the kernel counts them.
+fn space(sockets: &[UdpSocket]) -> usize {
+    sockets.iter().map(sockets::receive_space).min().unwrap_or(0)
+}
+
 /// Whether a packet is one of our own, which multicast brings back to us. Looked at before anything is
 /// computed.
 fn is_from(me: Identity, bytes: &[u8]) -> bool {
@@ -812,11 +715,6 @@ fn is_from(me: Identity, bytes: &[u8]) -> bool {
                 && header.id.get() == me.id
                 && header.role == me.role as u8
         })
-}
-
-/// What processes have another of whose groups, acceptors or mtu differ, or of which one seals packets and one does not.
-pub fn cluster(conf: &Conf) -> u32 {
-    conf.layout().cluster
 }
 
 /// The interface that the configuration names.
@@ -830,14 +728,6 @@ pub fn via(conf: &Conf) -> sockets::Result<Via> {
         Interface::Address(address) => sockets::Which::Address(*address),
     };
     sockets::via(&which)
-}
-
-/// A stream that becomes readable with every SIGHUP.
-fn hangups() -> io::Result<UnixStream> {
-    let (read, write) = UnixStream::pair()?;
-    read.set_nonblocking(true)?;
-    signal_hook::low_level::pipe::register(signal_hook::consts::SIGHUP, write)?;
-    Ok(read)
 }
 
 /// A stream that becomes readable with the first SIGTERM or SIGINT. The second one ends the process at once:

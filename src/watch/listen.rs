@@ -43,7 +43,7 @@ impl Listener {
         let via = reactor::via(conf).map_err(|error| error.to_string())?;
         let socket = sockets::group(conf.proposers, &via, conf.buffer).map_err(|error| error.to_string())?;
         let clock = Clock::start();
-        let cluster = Cluster::new(conf, reactor::cluster(conf), clock.now());
+        let cluster = Cluster::new(conf, conf.layout().cluster, clock.now());
         let keys =
             conf.key_file().map(|path| Keys::load(&path)).transpose().map_err(|error| error.to_string())?;
         let (guard, group) = (keys.map(Guard::new), conf.proposers);

@@ -6,7 +6,6 @@ use crate::doctor::course::{Course, Setup};
 use crate::doctor::facts::{Bridge, Buffer, Link, Querier, Unsent};
 use crate::doctor::plan;
 use crate::engine::batch::Mode;
-use crate::engine::reactor;
 use crate::limits::MS;
 use crate::protocol::{Nanos, Outbox, To};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -54,7 +53,7 @@ fn address(host: usize) -> SocketAddrV4 {
 
 fn course(host: usize, conf: &Conf) -> (Course, Outbox) {
     let me = Sender { role: Role::Observer, id: host as u16 + 1, incarnation: 100 + host as u64 };
-    let cluster = reactor::cluster(conf);
+    let cluster = conf.layout().cluster;
     let tally = Tally {
         host: host_field(&format!("h{}", host + 1)),
         link_mtu: 1500.into(),
@@ -403,7 +402,7 @@ fn a_host_that_comes_late_or_leaves_early_is_no_loss() {
 #[test]
 fn processes_are_listed_and_two_with_one_id_are_named() {
     let mut world = World::new(1);
-    let cluster = reactor::cluster(&world.conf);
+    let cluster = world.conf.layout().cluster;
     let mut hear = |id: u16, incarnation: u64, from: usize, cluster: u32, now: Nanos| {
         let sender = Sender { role: Role::Proposer, id, incarnation };
         let mut bytes = [0; 64];
