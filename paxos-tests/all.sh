@@ -43,37 +43,46 @@ skipped() {
     row skipped - "$1" "$2"
 }
 
-# step NAME LIMIT COMMAND...: in a process group of its own, ended after LIMIT seconds; status 77 says it skipped itself.
-step() {
-    local name=$1 limit=$2 code=0 begun log end seconds detail=''
+# What was started: by the number of the step, its name, its log, when it began and when it is to be done.
+declare -A name_of=() log_of=() begun_at=() done_by=()
+asides=()
+
+# begin_step NAME LIMIT COMMAND...: starts it, in a process group of its own, as step `number`.
+begin_step() {
+    local name=$1 limit=$2
     shift 2
     number=$((number + 1))
     export RESULTS
     RESULTS=$base/$(printf '%02d-%s' $number "${name//[^A-Za-z0-9]/-}")
-    log=$RESULTS.log
+    name_of[$number]=$name log_of[$number]=$RESULTS.log begun_at[$number]=${EPOCHREALTIME/./}
+    done_by[$number]=$((SECONDS + limit))
+    setsid -- "$@" </dev/null >>"$RESULTS.log" 2>&1 8<&- &
+    pid[step$number]=$!
+    groups+=("$!")
+}
+
+# end_step NUMBER: waits for it, ends it when it takes longer than its limit, and tells how it went; status 77 says it skipped
+# itself.
+end_step() {
+    local step=step$1 name=${name_of[$1]} log=${log_of[$1]} code=0 end seconds detail=''
     if [[ -t 2 ]]; then printf '        %7s  %s' ... "$name" >&2; fi
-    begun=${EPOCHREALTIME/./}
-    end=$((SECONDS + limit))
-    setsid -- "$@" </dev/null >>"$log" 2>&1 8<&- &
-    pid[step]=$!
-    groups=("$!")
-    while running step && ((SECONDS < end)); do sleep 0.05; done
-    if running step; then
-        echo "all.sh: not done within $limit s" >>"$log"
-        signal step TERM
+    while running "$step" && ((SECONDS < done_by[$1])); do sleep 0.05; done
+    if running "$step"; then
+        echo "all.sh: not done in time" >>"$log"
+        signal "$step" TERM
         end=$((SECONDS + patience))
-        while running step && ((SECONDS < end)); do sleep 0.05; done
-        signal step KILL
-        disown "${pid[step]}" 2>/dev/null || true
-        forget step
+        while running "$step" && ((SECONDS < end)); do sleep 0.05; done
+        signal "$step" KILL
+        disown "${pid[$step]}" 2>/dev/null || true
+        forget "$step"
         code=124
     else
-        reap step
-        code=${status[step]}
+        reap "$step"
+        code=${status[$step]}
     fi
-    seconds=$(awk -v us=$((${EPOCHREALTIME/./} - begun)) 'BEGIN { printf "%.1f s", us / 1e6 }')
-    if [[ -s $RESULTS/summary ]]; then
-        detail=$(grep -v '^peak memory' "$RESULTS/summary" | awk '{ printf "%s%s", (NR > 1 ? "; " : ""), $0 }') || true
+    seconds=$(awk -v us=$((${EPOCHREALTIME/./} - begun_at[$1])) 'BEGIN { printf "%.1f s", us / 1e6 }')
+    if [[ -s ${log%.log}/summary ]]; then
+        detail=$(grep -v '^peak memory' "${log%.log}/summary" | awk '{ printf "%s%s", (NR > 1 ? "; " : ""), $0 }') || true
     else
         detail=$(grep -E '^(demo.sh: [0-9]+ values|check_|[0-9]+ runs, )' "$log" | tail -n 1) || true
     fi
@@ -93,6 +102,24 @@ step() {
         tail -n 60 -- "$log" | cut -c 1-400 | sed 's/^/        | /'
         ;;
     esac
+}
+
+# step NAME LIMIT COMMAND...
+step() {
+    begin_step "$@"
+    end_step "$number"
+}
+
+# aside NAME LIMIT COMMAND...: the same, beside the steps that follow, until `end_asides`.
+aside() {
+    begin_step "$@"
+    asides+=("$number")
+}
+
+end_asides() {
+    local each
+    for each in "${asides[@]}"; do end_step "$each"; done
+    asides=()
 }
 
 # scenario SCRIPT ARGUMENT...: a run of the suite; `checked` has the four checks look at its outputs too.
@@ -139,11 +166,17 @@ cargo_step() {
     fi
 }
 
+# Everything is compiled once, and nothing twice: no time for what only makes it faster. One profile for what looks at the
+# code and for the tests; for the suite a program without the last optimization, which takes as long as all others.
+export CARGO_INCREMENTAL=0
 cargo_step cargo fmt --all --check
-cargo_step cargo clippy --workspace --all-targets -- -D warnings
-RUSTDOCFLAGS='-D warnings' cargo_step cargo doc --workspace --no-deps
-cargo_step cargo test --workspace
-cargo_step cargo test --workspace --bench codec --bench turns # each of them once; `cargo bench` measures
+CFLAGS=-O0 cargo_step cargo clippy --workspace --all-targets --profile test -- -D warnings
+CFLAGS=-O0 RUSTDOCFLAGS='-D warnings' cargo_step cargo doc --workspace --no-deps --profile test
+CFLAGS=-O0 cargo_step cargo test --workspace
+CFLAGS=-O0 cargo_step cargo test --workspace --bench codec --bench turns # each of them once; `cargo bench` measures
+if [[ ! $long ]]; then
+    export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+fi
 cargo_step cargo build --release --workspace
 cargo_step cargo build --release -p wire --example forge
 
@@ -154,6 +187,10 @@ if [[ -x target/release/paxos ]]; then
 else
     skipped "paxos sim --seeds 1500" "target/release/paxos is missing"
 fi
+
+# These wait more than they work, in networks of their own.
+aside "chaos.sh 60 1" 300 "$suite/chaos.sh" 60 1
+aside "chaos.sh 20 2, DATA=0" 300 env DATA=0 "$suite/chaos.sh" 20 2
 
 # --- the scripts ----------------------------------------------------------------------------------------------------
 
@@ -193,9 +230,9 @@ for loss in 10 30 50; do
     checked run_loss.sh 2000 $loss
     checked run_per_receiver_loss.sh 2000 $loss
 done
-step "chaos.sh 60 1" 300 "$suite/chaos.sh" 60 1
-step "chaos.sh 20 2, DATA=0" 300 env DATA=0 "$suite/chaos.sh" 20 2
 step "demo.sh 10000" 300 "$scripts/demo.sh" 10000
+
+end_asides
 
 if [[ $long ]]; then
     step "run_package.sh" 900 "$suite/run_package.sh"

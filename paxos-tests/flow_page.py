@@ -17,8 +17,15 @@ import time
 from pathlib import Path
 
 PATIENCE = 20  # seconds for any answer
+# Now and then a headless Chromium answers no more, which is nothing that the page did: another one is asked. A page that
+# hangs does so in each of them.
+BROWSERS = 3
 SIZE = (1300, 900)
 wrong = []
+
+
+class Silence(Exception):
+    """No answer came."""
 
 
 def check(holds, what):
@@ -48,7 +55,7 @@ class Browser:
         os.close(write_there)
         self.read, self.write = read_here, write_here
         os.set_blocking(self.read, False)
-        self.rest, self.number, self.session, self.events = b"", 0, None, []
+        self.rest, self.parsed, self.number, self.session, self.events = b"", [], 0, None, []
 
     def messages(self):
         end = time.monotonic() + PATIENCE
@@ -60,9 +67,10 @@ class Browser:
                 self.rest += came
             except BlockingIOError:
                 time.sleep(0.005)
-            *whole, self.rest = self.rest.split(b"\0")
-            yield from map(json.loads, whole)
-        raise RuntimeError("Chromium does not answer")
+            *self.parsed, self.rest = self.rest.split(b"\0")
+            while self.parsed:
+                yield json.loads(self.parsed.pop(0))
+        raise Silence
 
     def ask(self, method, **parameters):
         self.number += 1
@@ -71,13 +79,16 @@ class Browser:
             message["sessionId"] = self.session
         os.write(self.write, json.dumps(message).encode() + b"\0")
         answer = None
-        for came in self.messages():
-            if came.get("id") == self.number:
-                answer = came
-            elif "method" in came:
-                self.events.append(came)
-            if answer is not None:
-                break
+        try:
+            for came in self.messages():
+                if came.get("id") == self.number:
+                    answer = came
+                elif "method" in came:
+                    self.events.append(came)
+                if answer is not None and not self.parsed:
+                    break
+        except Silence:
+            raise Silence(f"Chromium does not answer to {method}") from None
         if "error" in answer:
             raise RuntimeError(f"{method}: {answer['error']}")
         return answer["result"]
@@ -260,12 +271,19 @@ def use(browser, page, lines, pictures):
 def main():
     program, page, dump, pictures = sys.argv[1:]
     lines = Path(dump).read_text().splitlines()
-    with tempfile.TemporaryDirectory(prefix="flow-page-", ignore_cleanup_errors=True) as home:
-        browser = Browser(program, home)
-        try:
-            use(browser, Path(page).resolve().as_uri(), lines, pictures)
-        finally:
-            browser.end()
+    for left in reversed(range(BROWSERS)):
+        wrong.clear()
+        with tempfile.TemporaryDirectory(prefix="flow-page-", ignore_cleanup_errors=True) as home:
+            browser = Browser(program, home)
+            try:
+                use(browser, Path(page).resolve().as_uri(), lines, pictures)
+                break
+            except Silence as silence:
+                print(silence, file=sys.stderr)
+                if left == 0:
+                    check(False, str(silence))
+            finally:
+                browser.end()
     for what in wrong:
         print(what)
     return 1 if wrong else 0

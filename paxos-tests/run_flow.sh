@@ -70,7 +70,7 @@ read -r counted values acked <<<"$figures"
 try flow.log "$wire" flow "$capture" --events 20000 --title "twenty <b>values</b> & more" -o "$RESULTS/flow.html"
 try picture.log "$wire" flow "$capture" -o "$RESULTS/flow.svg"
 python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' "$RESULTS/flow.svg" || problem "flow.svg is not well-formed XML"
-if ! timeout 60 python3 "$suite/flow_page.py" "$(command -v chromium)" "$RESULTS/flow.html" "$RESULTS/dump" "$RESULTS" >"$RESULTS/wrong" 2>"$RESULTS/logs/browser.log"; then
+if ! timeout 180 python3 "$suite/flow_page.py" "$(command -v chromium)" "$RESULTS/flow.html" "$RESULTS/dump" "$RESULTS" >"$RESULTS/wrong" 2>"$RESULTS/logs/browser.log"; then
     while read -r line; do problem "the page: ${line:0:300}"; done < <(cat "$RESULTS/wrong"; tail -n 3 "$RESULTS/logs/browser.log")
 fi
 say "$packets packets, $values values; a page of $(($(stat -c %s "$RESULTS/flow.html") / 1024)) KiB works in Chromium"
