@@ -57,7 +57,7 @@ pub struct Client {
     identity: Identity,
     room: usize,
     slots: Box<[Slot]>,
-    /// By slot: room for what stands before an entry in its packet, and the entry.
+    /// By slot: a packet, in which an entry is put where it belongs.
     bytes: Box<[u8]>,
     /// Every entry below is decided.
     decided_until: u64,
@@ -95,7 +95,7 @@ impl Client {
             identity: Identity::new(&setup),
             room,
             slots: vec![Slot::default(); window].into_boxed_slice(),
-            bytes: vec![0; window * (FRONT + room)].into_boxed_slice(),
+            bytes: vec![0; window * (FRONT + room + setup.layout.trailer)].into_boxed_slice(),
             decided_until: 0,
             sent_until: 0,
             sealed_until: 0,
@@ -119,12 +119,12 @@ impl Client {
     /// Takes as much of `bytes` as there is room for, and says how much. Values end with newlines; a value
     /// may be handed in piece by piece.
     pub fn offer(&mut self, bytes: &[u8]) -> usize {
-        let mut taken = 0;
+        let (mut taken, stride) = (0, self.stride());
         while taken < bytes.len() && !self.is_full() {
             let at = self.slot(self.sealed_until);
             let slot = &mut self.slots[at];
             let piece = &bytes[taken..bytes.len().min(taken + self.room - slot.length)];
-            let end = at * (FRONT + self.room) + FRONT + slot.length;
+            let end = at * stride + FRONT + slot.length;
             self.bytes[end..][..piece.len()].copy_from_slice(piece);
             slot.length += piece.len();
             let values = memchr::memchr_iter(b'\n', piece).count() as u64;
@@ -160,6 +160,11 @@ impl Client {
 
     fn slot(&self, number: u64) -> usize {
         (number % self.slots.len() as u64) as usize
+    }
+
+    /// Bytes of a full packet, so that full ones adjoin.
+    fn stride(&self) -> usize {
+        FRONT + self.room + self.setup.layout.trailer
     }
 
     /// Whether every slot holds a sealed entry.
@@ -281,7 +286,7 @@ impl Client {
     }
 
     fn send(&mut self, now: Nanos, number: u64, out: &mut Outbox) {
-        let at = self.slot(number);
+        let (at, stride) = (self.slot(number), self.stride());
         let slot = &mut self.slots[at];
         let again = slot.sends > 0;
         out.repeats += u64::from(again);
@@ -291,10 +296,10 @@ impl Client {
             _ => To::Group(Role::Proposer),
         };
         let body = Submit { number: number.into() };
-        let place = at * (FRONT + self.room);
-        let packet = &mut self.bytes[place..][..FRONT + slot.length];
+        let (place, end) = (at * stride, FRONT + slot.length);
+        let packet = &mut self.bytes[place..][..end + self.setup.layout.trailer];
         if again {
-            out.send(to, &body, &[&packet[FRONT..]]); // perhaps more than once in this turn
+            out.send(to, &body, &[&packet[FRONT..end]]); // perhaps more than once in this turn
         } else {
             out.send_held(to, &body, packet, place);
         }

@@ -9,7 +9,7 @@ use super::lineage::{Belongs, Lineage};
 use super::outbox::{Notice, Outbox, Stop, To};
 use super::quorum::{Acceptors, lives};
 use super::ranges::records;
-use super::window::Window;
+use super::window::{Space, Window};
 use super::{Nanos, Process, Setup};
 use crate::limits::{LEARNER_WINDOW, PATIENT};
 use core::net::SocketAddrV4;
@@ -43,7 +43,12 @@ impl Learner {
         let room = setup.layout.batch_room();
         Learner {
             identity: Identity::new(&setup),
-            window: Window::new(&acceptors, LEARNER_WINDOW, LEARNER_WINDOW as u64, (0, room)),
+            window: Window::new(
+                &acceptors,
+                LEARNER_WINDOW,
+                LEARNER_WINDOW as u64,
+                Space { batch: room, ..Space::default() },
+            ),
             deliver: Deliver::new(format, from),
             digest: Digest::default(),
             catch_up: CatchUp::new(setup.seed),

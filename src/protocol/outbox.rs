@@ -368,11 +368,7 @@ impl Outbox {
         let length = match &self.sealer {
             None => wire::seal(room, self.layout, self.me, stamp, body, tail),
             Some((sealer, groups)) => {
-                let address = match to {
-                    To::Group(role) => groups[role as usize - 1],
-                    To::Peer(address) => address,
-                };
-                sealer.seal(room, self.layout, self.me, stamp, address, body, tail)
+                sealer.seal(room, self.layout, self.me, stamp, address(groups, to), body, tail)
             }
         };
         self.sequence += 1;
@@ -381,15 +377,21 @@ impl Outbox {
     }
 
     /// Queues a packet whose tail, which is long, is not copied: `packet` is what the role holds at `at`, see
-    /// [`super::Process::held`], with the tail at its end and before it room for header and body. It must not change
+    /// [`super::Process::held`], with room for header and body, the tail, and room for the trailer. It must not change
     /// before the end of the turn, so in one turn it is queued once.
     pub fn send_held<B: FixedBody>(&mut self, to: To, body: &B, packet: &mut [u8], at: usize) {
-        let tail = &packet[HEADER_LEN + size_of::<B>()..];
-        if self.sealer.is_some() || self.room() == 0 || self.sequence == SEQUENCE_MAX {
-            return self.send(to, body, &[tail]); // what is sealed may be encrypted, and is kept in the clear
+        let tail = &packet[HEADER_LEN + size_of::<B>()..packet.len() - self.layout.trailer];
+        let encrypts = self.sealer().is_some_and(Sealer::encrypts);
+        if encrypts || self.room() == 0 || self.sequence == SEQUENCE_MAX {
+            return self.send(to, body, &[tail]); // what is held stays in the clear
         }
         let stamp = Stamp { sequence: self.sequence, log: self.log, flags: 0 };
-        wire::seal_in_place(packet, self.layout, self.me, stamp, body);
+        match &self.sealer {
+            None => wire::seal_in_place(packet, self.layout, self.me, stamp, body),
+            Some((sealer, groups)) => {
+                sealer.seal_in_place(packet, self.layout, self.me, stamp, address(groups, to), body);
+            }
+        }
         self.sequence += 1;
         self.packets.push(Queued { to, at: at as u32, length: packet.len() as u16, held: true });
     }
@@ -526,10 +528,18 @@ impl Outbox {
     }
 }
 
+/// Where a packet is sent.
+fn address(groups: &[SocketAddrV4; 4], to: To) -> SocketAddrV4 {
+    match to {
+        To::Group(role) => groups[role as usize - 1],
+        To::Peer(address) => address,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wire::{Hello, Packet, Submit};
+    use wire::{Body, Hello, Key, Packet, Submit, TRAILER_LEN};
 
     fn outbox() -> Outbox {
         let me = Sender { role: Role::Client, id: 1, incarnation: 9 };
@@ -575,6 +585,34 @@ mod tests {
             let packet = Packet::parse(bytes).unwrap();
             assert_eq!(packet.header.sequence(), sequence as u64);
             assert!(bytes[front..].iter().all(|byte| *byte == b'x'));
+        }
+    }
+
+    #[test]
+    fn what_a_key_proves_leaves_from_the_memory_of_the_role_and_what_it_encrypts_does_not() {
+        for encrypts in [false, true] {
+            let layout = Layout { packet: 1472, cluster: 5, trailer: TRAILER_LEN };
+            let me = Sender { role: Role::Client, id: 1, incarnation: 9 };
+            let mut out = Outbox::new(layout, me);
+            let key = Key::new(1, core::array::from_fn(|at| at as u8));
+            let groups = [SocketAddrV4::new([239, 0, 0, 1].into(), 6000); 4];
+            out.seal_with(Sealer::new(&key, layout.cluster, me, encrypts), groups);
+            let mut held = vec![b'x'; 200];
+            let (first, second) = held.split_at_mut(100);
+            for (at, packet) in [(0, first), (100, second)] {
+                out.send_held(To::Group(Role::Proposer), &Submit { number: 3.into() }, packet, at);
+            }
+            let runs: Vec<_> =
+                out.runs(&held).map(|(_, bytes, segment)| (bytes.as_ptr(), bytes.len(), segment)).collect();
+            let from = if encrypts { out.bytes.as_ptr() } else { held.as_ptr() };
+            assert_eq!(runs, [(from, 200, 100)]);
+            assert_eq!(held[48..84], [b'x'; 36], "what is held stays in the clear");
+            for (_, bytes) in out.queued(&held) {
+                let mut copy = bytes.to_vec();
+                let packet = out.sealer().unwrap().read(&mut copy).unwrap();
+                let Body::Submit(_, piece) = packet.body else { panic!("{packet}") };
+                assert_eq!(piece, [b'x'; 36]);
+            }
         }
     }
 

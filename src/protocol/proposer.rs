@@ -24,7 +24,7 @@ use super::random::Random;
 use super::ranges::{RangeSet, append, records};
 use super::rto::{LATER, PROBE, Rto, UNLUCKY};
 use super::sessions::{Sessions, Verdict};
-use super::window::{Sending, Window};
+use super::window::{Sending, Space, Window};
 use super::{Nanos, Process, Setup};
 use crate::limits::{
     ACCEPTORS_MAX, FLOW_INSTANCES, MS, NAGLE_INSTANCES, PATIENT, PIPELINE, PROPOSER_AHEAD, PROPOSER_WINDOW,
@@ -213,10 +213,11 @@ pub struct Proposer {
 impl Proposer {
     pub fn new(setup: Setup) -> Proposer {
         let acceptors = Acceptors::new(&setup.acceptors);
-        let room = setup.layout.batch_room();
+        let layout = setup.layout;
+        let space = Space { front: BATCH_AT, batch: layout.batch_room(), back: layout.trailer };
         Proposer {
             identity: Identity::new(&setup),
-            window: Window::new(&acceptors, PROPOSER_WINDOW, PROPOSER_AHEAD, (BATCH_AT, room)),
+            window: Window::new(&acceptors, PROPOSER_WINDOW, PROPOSER_AHEAD, space),
             sessions: Sessions::default(),
             applied: 0,
             digest: Digest::default(),

@@ -41,10 +41,19 @@ const NEVER: Sending = Sending { at: 0, sequence: 0, times: 0 };
 const EMPTY: Slot =
     Slot { instance: u64::MAX, ballot: Ballot::ZERO, length: 0, decided: false, sending: NEVER };
 
+/// Bytes of a slot, where whoever sends packets from it has room around the batch; nobody else needs any.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Space {
+    /// Room for what stands before the batch in a packet.
+    pub front: usize,
+    /// The longest batch.
+    pub batch: usize,
+    /// Room for what stands behind the batch.
+    pub back: usize,
+}
+
 pub struct Window {
-    /// Bytes of a slot before its batch: room for what stands before it in a packet.
-    front: usize,
-    room: usize,
+    space: Space,
     mask: usize,
     /// Instances beyond the frontier that are kept.
     ahead: u64,
@@ -60,21 +69,25 @@ pub struct Window {
     pub tally: Tally,
 }
 
+impl Space {
+    const fn whole(self) -> usize {
+        self.front + self.batch + self.back
+    }
+}
+
 impl Window {
-    /// `slots` instances of up to `room` bytes, of which `ahead` beyond the frontier. Before each of them `front` bytes
-    /// are free, for whoever sends packets from here.
+    /// `slots` instances, of which `ahead` beyond the frontier.
     ///
     /// # Panics
     /// When `slots` is not a power of two or `ahead` exceeds it.
-    pub fn new(acceptors: &Acceptors, slots: usize, ahead: u64, (front, room): (usize, usize)) -> Window {
+    pub fn new(acceptors: &Acceptors, slots: usize, ahead: u64, space: Space) -> Window {
         assert!(slots.is_power_of_two() && ahead <= slots as u64);
         Window {
-            front,
-            room,
+            space,
             mask: slots - 1,
             ahead,
             slots: vec![EMPTY; slots].into_boxed_slice(),
-            bytes: vec![0; slots * (front + room)].into_boxed_slice(),
+            bytes: vec![0; slots * space.whole()].into_boxed_slice(),
             frontier: 0,
             watermark: (Ballot::ZERO, 0),
             known: 0,
@@ -116,11 +129,13 @@ impl Window {
         self.slot(instance).map(|slot| self.payload(instance, slot.length.into()))
     }
 
-    /// The memory of the packet that proposes an instance, its batch at the end, and where that is in [`Window::memory`].
+    /// The memory of the packet that proposes an instance, its batch between room for the rest of it, and where that is
+    /// in [`Window::memory`].
     pub fn packet(&mut self, instance: u64) -> Option<(&mut [u8], usize)> {
         let length = self.slot(instance)?.length;
-        let at = self.batch(instance as usize & self.mask) - self.front;
-        Some((&mut self.bytes[at..][..self.front + usize::from(length)], at))
+        let at = (instance as usize & self.mask) * self.space.whole();
+        let length = self.space.front + usize::from(length) + self.space.back;
+        Some((&mut self.bytes[at..][..length], at))
     }
 
     /// The memory of all slots.
@@ -170,7 +185,7 @@ impl Window {
         let at = instance as usize & self.mask;
         assert!(self.slots[at].instance == instance && !self.slots[at].decided);
         let mut end = usize::from(self.slots[at].length);
-        if end + pieces[0].len() + pieces[1].len() > self.room {
+        if end + pieces[0].len() + pieces[1].len() > self.space.batch {
             return false;
         }
         for piece in pieces {
@@ -294,11 +309,11 @@ impl Window {
 
     /// Where the batch of a slot begins.
     fn batch(&self, slot: usize) -> usize {
-        slot * (self.front + self.room) + self.front
+        slot * self.space.whole() + self.space.front
     }
 
     fn put_bytes(&mut self, instance: u64, ballot: Ballot, bytes: &[u8], decided: bool) -> bool {
-        if !self.reaches(instance) || bytes.len() > self.room {
+        if !self.reaches(instance) || bytes.len() > self.space.batch {
             return false;
         }
         let at = instance as usize & self.mask;

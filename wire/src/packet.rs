@@ -299,10 +299,21 @@ pub fn seal_in_place<B: FixedBody>(
     body: &B,
 ) {
     assert!(layout.trailer == 0);
-    packet[HEADER_LEN..][..size_of::<B>()].copy_from_slice(body.as_bytes());
-    head::<B>(packet, layout, sender, (stamp, MAGIC, [0; 8]));
+    compose_in_place(packet, layout, sender, (stamp, MAGIC, [0; 8]), body);
     let tag = tag(packet);
     packet[TAG_AT..HEADER_LEN].copy_from_slice(&tag);
+}
+
+/// Like [`compose`], around a tail that stands in its place.
+pub(crate) fn compose_in_place<B: FixedBody>(
+    packet: &mut [u8],
+    layout: Layout,
+    sender: Sender,
+    marks: (Stamp, [u8; 2], [u8; 8]),
+    body: &B,
+) {
+    packet[HEADER_LEN..][..size_of::<B>()].copy_from_slice(body.as_bytes());
+    head::<B>(packet, layout, sender, marks);
 }
 
 /// Writes the header of a packet whose body and tail are there.

@@ -5,7 +5,7 @@
 //! it, the header says whom the packet was sent to and which key seals it. And behind the tail stand [`TRAILER_LEN`]
 //! bytes that prove every byte before them.
 //!
-//! What proves, and encrypts, is AEGIS-128X2, an AEAD. What may be read is its associated data: all before the trailer
+//! What proves, and encrypts, is AEGIS-128L, an AEAD. What may be read is its associated data: all before the trailer
 //! of a `PS` packet, the header of a `PE` packet.
 //!
 //! No key seals packets itself. Of it, of the cluster, and of who sends (role, id, incarnation) HKDF-SHA-256 makes a
@@ -20,12 +20,12 @@
 
 use crate::header::{MAGIC, MAGIC_ENCRYPTED, MAGIC_SEALED, TAG_AT};
 use crate::kinds::FixedBody;
-use crate::packet::{compose, whole};
+use crate::packet::{compose, compose_in_place, whole};
 use crate::{
     HEADER_LEN, Header, Key, Keys, Layout, Packet, Refusal, Role, Sender, Stamp, TRAILER_LEN, sequence_field,
     tag,
 };
-use aegis::aegis128x2::Aegis128X2;
+use aegis::aegis128l::Aegis128L;
 use core::fmt;
 use core::net::{Ipv4Addr, SocketAddrV4};
 use zerocopy::FromBytes;
@@ -112,12 +112,12 @@ impl Subkey {
         Subkey { key, mask }
     }
 
-    fn cipher(&self, sequence: u64) -> Aegis128X2<TRAILER_LEN> {
+    fn cipher(&self, sequence: u64) -> Aegis128L<TRAILER_LEN> {
         let mut nonce = self.mask;
         for (byte, number) in nonce[10..].iter_mut().zip(sequence_field(sequence)) {
             *byte ^= number;
         }
-        Aegis128X2::new(&self.key, &nonce)
+        Aegis128L::new(&self.key, &nonce)
     }
 
     /// Opens a packet where it lies: it is decrypted if need be, and checked as [`Packet::parse`] does.
@@ -252,11 +252,46 @@ impl Sealer {
         body: &B,
         tail: &[&[u8]],
     ) -> usize {
+        let end = compose(buffer, layout, sender, self.marks(layout, stamp, to), body, tail);
+        self.prove(&mut buffer[..end + TRAILER_LEN], stamp);
+        end + TRAILER_LEN
+    }
+
+    /// Like [`crate::seal_in_place`], and sealed for this address: behind the tail stands room for what proves it.
+    /// If this encrypts, what is in `packet` is the tail no more.
+    ///
+    /// # Panics
+    /// As [`Sealer::seal`], and when `packet` has no room for header, body and proof.
+    pub fn seal_in_place<B: FixedBody>(
+        &self,
+        packet: &mut [u8],
+        layout: Layout,
+        sender: Sender,
+        stamp: Stamp,
+        to: SocketAddrV4,
+        body: &B,
+    ) {
+        let end = packet.len() - TRAILER_LEN;
+        compose_in_place(&mut packet[..end], layout, sender, self.marks(layout, stamp, to), body);
+        self.prove(packet, stamp);
+    }
+
+    /// Whether what follows the header cannot be read without the key.
+    pub fn encrypts(&self) -> bool {
+        self.encrypts
+    }
+
+    /// What the header of a packet says because it is sealed.
+    fn marks(&self, layout: Layout, stamp: Stamp, to: SocketAddrV4) -> (Stamp, [u8; 2], [u8; 8]) {
         assert_eq!(layout.trailer, TRAILER_LEN, "a layout of packets that are not sealed");
         assert!(stamp.sequence < SEQUENCE_MAX, "a number that was used before");
         let magic = if self.encrypts { MAGIC_ENCRYPTED } else { MAGIC_SEALED };
-        let end = compose(buffer, layout, sender, (stamp, magic, Seal::field(to, self.key)), body, tail);
-        let (packet, rest) = buffer.split_at_mut(end);
+        (stamp, magic, Seal::field(to, self.key))
+    }
+
+    /// Writes the trailer of a packet, having encrypted it if need be.
+    fn prove(&self, packet: &mut [u8], stamp: Stamp) {
+        let (packet, trailer) = packet.split_at_mut(packet.len() - TRAILER_LEN);
         let cipher = self.subkey.cipher(stamp.sequence);
         let proof = if self.encrypts {
             let (header, body) = packet.split_at_mut(HEADER_LEN);
@@ -264,8 +299,7 @@ impl Sealer {
         } else {
             cipher.encrypt_in_place(&mut [], packet)
         };
-        rest[..TRAILER_LEN].copy_from_slice(&proof);
-        end + TRAILER_LEN
+        trailer.copy_from_slice(&proof);
     }
 
     /// Reads one of its own packets.

@@ -34,9 +34,10 @@ impl Proposer {
         let (packet, at) = self.window.packet(instance).expect("what is proposed is held");
         let to = To::Group(Role::Acceptor);
         let body = Phase2a::new(instance, decided_until, self.ballot.round());
-        let length = self.setup.layout.batch_packet(packet.len() - BATCH_AT);
+        let length = packet.len();
         if again {
-            out.send(to, &body, &[&packet[BATCH_AT..]]); // perhaps more than once in this turn
+            let batch = &packet[BATCH_AT..length - self.setup.layout.trailer];
+            out.send(to, &body, &[batch]); // perhaps more than once in this turn
         } else {
             out.send_held(to, &body, packet, at);
         }

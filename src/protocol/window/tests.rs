@@ -10,7 +10,7 @@ const B3: Ballot = Ballot::new(3, 1, 1);
 const AHEAD: u64 = 16;
 
 fn window() -> Window {
-    Window::new(&Acceptors::new(&[1, 2, 3]), 32, AHEAD, (24, 200))
+    Window::new(&Acceptors::new(&[1, 2, 3]), 32, AHEAD, Space { front: 24, batch: 200, back: 16 })
 }
 
 fn bytes(text: &str) -> Vec<u8> {
