@@ -11,11 +11,11 @@ use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::time::Duration;
 use wire::report::Room;
 use wire::{
-    Ack, AckRecord, Ballot, Body, CatchUp, Fetch, FixedBody, HEADER_LEN, Heartbeat, Hello, Layout, Nack,
-    PACKET_MAX, Packet, Phase1a, Phase1b, Phase2a, Phase2b, Range, RangeRecord, Report, Role, Sender, Stamp,
-    Submit, Value, Watermark, flags, seal,
+    Ack, AckRecord, Ballot, Body, CatchUp, Fetch, FixedBody, HEADER_LEN, Header, Heartbeat, Hello, Layout,
+    Nack, PACKET_MAX, Packet, Phase1a, Phase1b, Phase2a, Phase2b, Range, RangeRecord, Report, Role, Sender,
+    Stamp, Submit, Value, Watermark, flags, seal,
 };
-use zerocopy::{FromZeros, IntoBytes};
+use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 /// A generator that needs no more than to be the same for the same seed (xorshift64*, Vigna 2016).
 #[derive(Clone, Debug)]
@@ -88,7 +88,8 @@ fn open(group: SocketAddrV4) -> std::io::Result<UdpSocket> {
 
 /// Sends datagrams to the groups, so fast that the processes can read most of them.
 pub struct Sprayer {
-    socket: UdpSocket,
+    /// By the last bits of a sender's id: acceptors of one address are not believed.
+    sockets: [UdpSocket; 4],
     groups: [SocketAddrV4; 4],
     pub sent: usize,
     /// Whether it waits now and then.
@@ -99,12 +100,15 @@ impl Sprayer {
     /// # Panics
     /// When there is no loopback.
     pub fn new(cluster: &Cluster) -> Sprayer {
-        let socket =
-            Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).expect("a socket can be had");
-        socket.bind(&SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0).into()).expect("loopback is there");
-        socket.set_multicast_if_v4(&Ipv4Addr::LOCALHOST).expect("loopback does multicast");
-        socket.set_nonblocking(true).expect("sockets can be");
-        Sprayer { socket: socket.into(), groups: cluster.groups, sent: 0, paced: true }
+        let socket = |_| {
+            let socket =
+                Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).expect("a socket can be had");
+            socket.bind(&SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0).into()).expect("loopback is there");
+            socket.set_multicast_if_v4(&Ipv4Addr::LOCALHOST).expect("loopback does multicast");
+            socket.set_nonblocking(true).expect("sockets can be");
+            socket.into()
+        };
+        Sprayer { sockets: [0; 4].map(socket), groups: cluster.groups, sent: 0, paced: true }
     }
 
     /// One that goes as fast as it is called.
@@ -114,7 +118,8 @@ impl Sprayer {
 
     /// To one group; a full buffer loses it, as any network may.
     pub fn send(&mut self, role: Role, datagram: &[u8]) {
-        let _ = self.socket.send_to(datagram, self.groups[role as usize - 1]);
+        let id = Header::ref_from_prefix(datagram).map_or(0, |(header, _)| header.id.get());
+        let _ = self.sockets[usize::from(id) % 4].send_to(datagram, self.groups[role as usize - 1]);
         self.sent += 1;
         if self.paced && self.sent.is_multiple_of(32) {
             std::thread::sleep(Duration::from_millis(1)); // the pace, nothing that a result depends on
@@ -128,9 +133,9 @@ impl Sprayer {
         }
     }
 
-    /// Where it sends from.
+    /// Where it sends from what has no sender, and listens to nobody.
     pub fn address(&self) -> SocketAddrV4 {
-        match self.socket.local_addr() {
+        match self.sockets[0].local_addr() {
             Ok(std::net::SocketAddr::V4(address)) => address,
             other => panic!("it was bound to an IPv4 address: {other:?}"),
         }

@@ -45,7 +45,8 @@ impl Load {
     }
 
     /// Sprays with `each` while two clients submit; then everything must be as if nothing had been.
-    fn sprayed(mut self, seed: u64, count: usize, mut each: impl FnMut(&mut Sprayer, &mut Random)) {
+    /// Returns what the processes said.
+    fn sprayed(mut self, seed: u64, count: usize, mut each: impl FnMut(&mut Sprayer, &mut Random)) -> String {
         let inputs = [unique(1, 2000), unique(2, 2000), unique(3, 100)];
         let mut clients =
             [0, 1].map(|at| self.cluster.client(at as u16 + 1, &inputs[at], &["--rate", "2000"]));
@@ -77,6 +78,7 @@ impl Load {
             told += &talk;
         }
         assert!(told.contains("refused"), "what was sprayed came, and somebody mentions it: {told}");
+        told
     }
 
     #[track_caller]
@@ -135,16 +137,18 @@ fn a_quarter_of_a_million_absurd_packets_do_not_either() {
 }
 
 #[test]
-fn packets_repeated_on_every_group_change_nothing() {
+fn packets_that_another_repeats_on_every_group_change_nothing_and_are_refused_while_their_senders_are_heard()
+{
     let load = Load::start();
     let samples = load.samples.clone();
     let garbage = [0x17; 99];
-    load.sprayed(4712, 4000, |sprayer, random| {
+    let told = load.sprayed(4712, 4000, |sprayer, random| {
         sprayer.send_all(&samples[random.below(samples.len())]);
         if random.below(100) == 0 {
             sprayer.send_all(&garbage);
         }
     });
+    assert!(told.contains("its sender is heard from"), "{told}");
 }
 
 /// What a flood of so many packets brings on: sessions, ids, askers, instances far ahead, votes for them.

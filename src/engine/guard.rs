@@ -16,7 +16,8 @@
 
 mod window;
 
-use crate::limits::{SENDERS, SENDERS_WAYS};
+use super::senders::places;
+use crate::limits::SENDERS;
 use std::net::SocketAddrV4;
 use window::Window;
 use wire::sealing::{Seal, Subkey};
@@ -25,13 +26,10 @@ use wire::{Keys, Packet, Refusal, Sender};
 /// Sockets of a process at most: three groups, and its own.
 pub const SOCKETS: usize = 4;
 
-const SETS: usize = SENDERS / SENDERS_WAYS;
-const _: () = assert!(SETS.is_power_of_two() && SETS * SENDERS_WAYS == SENDERS);
-
 /// Opens what comes in.
 pub struct Guard {
     keys: Keys,
-    /// Sets of `SENDERS_WAYS` places; a sender, in all its starts, has one set.
+    /// See [`places`].
     known: Box<[Option<Known>]>,
     /// Of each place, one for each socket. They are memory from when they are used on.
     windows: Box<[[Window; SOCKETS]]>,
@@ -130,7 +128,7 @@ impl Guard {
             return Ok(Some(self.last));
         }
         let mut later = false;
-        for at in set(seal) {
+        for at in places(seal.sender.role, seal.sender.id) {
             match &self.known[at] {
                 Some(known) if known.is(seal) => return Ok(Some(at)),
                 Some(known) => {
@@ -145,7 +143,7 @@ impl Guard {
     /// Makes a place for a sender of which a packet was proven: that of who was silent for longest.
     fn enter(&mut self, seal: &Seal, subkey: Subkey) -> usize {
         let heard = |at: &usize| self.known[*at].as_ref().map_or(0, |known| known.heard);
-        let at = set(seal).min_by_key(heard).expect("a set has places");
+        let at = places(seal.sender.role, seal.sender.id).min_by_key(heard).expect("a set has places");
         self.known[at] = Some(Known {
             sender: seal.sender,
             cluster: seal.cluster,
@@ -155,14 +153,6 @@ impl Guard {
         self.windows[at].iter_mut().for_each(Window::clear);
         at
     }
-}
-
-/// The places that a sender may have.
-fn set(seal: &Seal) -> std::ops::Range<usize> {
-    let name = u32::from(seal.sender.id) | (seal.sender.role as u32) << 16;
-    // By the golden ratio: ids that follow one another, or lie in steps, spread evenly.
-    let first = (name.wrapping_mul(0x9E37_79B1) >> (32 - SETS.ilog2())) as usize * SENDERS_WAYS;
-    first..first + SENDERS_WAYS
 }
 
 #[cfg(test)]

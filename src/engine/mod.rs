@@ -14,7 +14,9 @@ mod refusals;
 #[cfg(test)]
 pub(crate) mod scratch;
 mod sealing;
+mod senders;
 pub mod sockets;
+mod sources;
 pub mod spare;
 pub mod stats;
 pub mod status;

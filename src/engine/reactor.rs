@@ -12,6 +12,7 @@ use super::guard::SOCKETS;
 use super::refusals::Refusals;
 use super::sealing::Sealing;
 use super::sockets::{self, Via};
+use super::sources::Sources;
 use super::stats::Stats;
 use super::status::Reporter;
 use super::supervisor::{Standing, Supervisor};
@@ -154,6 +155,8 @@ pub struct Reactor {
     standing: Option<Notice>,
     /// There where packets are sealed.
     sealing: Option<Sealing>,
+    /// For where they are not.
+    sources: Sources,
 }
 
 /// A client talks to a person about values; how it talks to the network is for who asks.
@@ -299,6 +302,7 @@ impl Reactor {
             supervisor,
             standing: None,
             sealing: sealing.map(|(sealing, _)| sealing),
+            sources: Sources::new(&conf.acceptor_ids, clock::nanos(conf.suspect)),
         };
         Ok((reactor, setup))
     }
@@ -496,7 +500,11 @@ impl Reactor {
                 _ if length > self.packet_max => (bytes, Err(Refusal::Long { length })),
                 None => {
                     let bytes = &*bytes;
-                    (bytes, Packet::parse(bytes))
+                    let parsed = Packet::parse(bytes).and_then(|packet| {
+                        let cluster = packet.header.cluster.get();
+                        self.sources.check(now, from, packet.sender, cluster).map(|()| packet)
+                    });
+                    (bytes, parsed)
                 }
                 Some(sealing) => sealing.receive((key, address), bytes, self.trace.is_some()),
             };

@@ -43,11 +43,13 @@ pub enum Refusal {
     Replayed { sequence: u64 },
     /// Of a start of its sender that a later one has taken the place of.
     Outdated,
+    /// Its sender is heard from another address, or another acceptor from this one.
+    Source { heard: SocketAddrV4 },
 }
 
 impl Refusal {
     /// How many different reasons there are: the size of a table of counts.
-    pub const COUNT: usize = 18;
+    pub const COUNT: usize = 19;
 
     /// A small number per reason, for tables of counts.
     pub fn index(self) -> usize {
@@ -70,6 +72,7 @@ impl Refusal {
             Refusal::Misdirected { .. } => 15,
             Refusal::Replayed { .. } => 16,
             Refusal::Outdated => 17,
+            Refusal::Source { .. } => 18,
         }
     }
 }
@@ -95,6 +98,7 @@ impl Refusal {
         "misdirected",
         "replayed",
         "outdated",
+        "source",
     ];
 
     /// One word for it, for programs: sentences may change.
@@ -128,6 +132,9 @@ impl fmt::Display for Refusal {
             Refusal::Outdated => f.write_str(
                 "from an earlier start of its sender than one that was heard: replayed, or its host's clock was set back",
             ),
+            Refusal::Source { heard } => {
+                write!(f, "its sender is heard from {heard}, or another acceptor is: forged, or an address has moved")
+            }
         }
     }
 }
