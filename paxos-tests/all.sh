@@ -56,7 +56,9 @@ begin_step() {
     RESULTS=$base/$(printf '%02d-%s' $number "${name//[^A-Za-z0-9]/-}")
     name_of[$number]=$name log_of[$number]=$RESULTS.log begun_at[$number]=${EPOCHREALTIME/./}
     done_by[$number]=$((SECONDS + limit))
-    setsid -- "$@" </dev/null >>"$RESULTS.log" 2>&1 8<&- &
+    # shellcheck disable=SC2016 # for the inner shell
+    setsid -- "$BASH" -c 'code=0; "$@" || code=$?; echo "${EPOCHREALTIME/./}" >"$0"; exit $code' "$RESULTS.end" "$@" \
+        </dev/null >>"$RESULTS.log" 2>&1 8<&- &
     pid[step$number]=$!
     groups+=("$!")
 }
@@ -65,6 +67,7 @@ begin_step() {
 # itself.
 end_step() {
     local step=step$1 name=${name_of[$1]} log=${log_of[$1]} code=0 end seconds detail=''
+    local end_at=${log%.log}.end
     if [[ -t 2 ]]; then printf '        %7s  %s' ... "$name" >&2; fi
     while running "$step" && ((SECONDS < done_by[$1])); do sleep 0.05; done
     if running "$step"; then
@@ -80,7 +83,8 @@ end_step() {
         reap "$step"
         code=${status[$step]}
     fi
-    seconds=$(awk -v us=$((${EPOCHREALTIME/./} - begun_at[$1])) 'BEGIN { printf "%.1f s", us / 1e6 }')
+    [[ -s $end_at ]] || echo "${EPOCHREALTIME/./}" >"$end_at"
+    seconds=$(awk -v us=$(($(<"$end_at") - begun_at[$1])) 'BEGIN { printf "%.1f s", us / 1e6 }')
     if [[ -s ${log%.log}/summary ]]; then
         detail=$(grep -v '^peak memory' "${log%.log}/summary" | awk '{ printf "%s%s", (NR > 1 ? "; " : ""), $0 }') || true
     else
@@ -177,15 +181,14 @@ CFLAGS=-O0 cargo_step cargo test --workspace --bench codec --bench turns # each 
 if [[ ! $long ]]; then
     export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 fi
-cargo_step cargo build --release --workspace
-cargo_step cargo build --release -p wire --example forge
+cargo_step cargo build --release --workspace --bins --examples # `-p wire` alone would have other features, and compile it all again
 
 # --- the simulator --------------------------------------------------------------------------------------------------
 
 if [[ -x target/release/paxos ]]; then
-    step "paxos sim --seeds 1500" 300 target/release/paxos -qq sim --seeds 1500
+    step "paxos sim --seeds 1000" 300 target/release/paxos -qq sim --seeds 1000
 else
-    skipped "paxos sim --seeds 1500" "target/release/paxos is missing"
+    skipped "paxos sim --seeds 1000" "target/release/paxos is missing"
 fi
 
 # These wait more than they work, in networks of their own.
@@ -195,7 +198,7 @@ aside "chaos.sh 20 2, DATA=0" 300 env DATA=0 "$suite/chaos.sh" 20 2
 # --- the scripts ----------------------------------------------------------------------------------------------------
 
 if command -v shellcheck >/dev/null; then
-    step "shellcheck" 120 shellcheck -x .ci/run scripts/*.sh scripts/debian/{postinst,prerm,postrm} paxos-tests/*.sh paxos-tests/peers/*.sh
+    aside "shellcheck" 120 shellcheck -x .ci/run scripts/*.sh scripts/debian/{postinst,prerm,postrm} paxos-tests/*.sh paxos-tests/peers/*.sh
 else
     skipped "shellcheck" "it is missing"
 fi
@@ -235,6 +238,7 @@ step "demo.sh 10000" 300 "$scripts/demo.sh" 10000
 end_asides
 
 if [[ $long ]]; then
+    step "paxos sim --seeds 10000" 900 target/release/paxos -qq sim --seeds 10000
     step "run_package.sh" 900 "$suite/run_package.sh"
     step "chaos.sh 600" 900 "$suite/chaos.sh" 600
     step "chaos.sh 300, DATA=0" 600 env DATA=0 "$suite/chaos.sh" 300

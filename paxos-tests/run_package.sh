@@ -168,7 +168,7 @@ inside systemd-analyze verify --man=no /usr/lib/systemd/system/paxos-{acceptor,p
 if [[ -s $RESULTS/logs/verify.log ]]; then problem "systemd-analyze verify: $(head -n 3 "$RESULTS/logs/verify.log")"; fi
 [[ $(inside paxos check /etc/paxos/paxos.conf | wc -l) -ge 13 ]] || problem "the configuration is not understood"
 dpkg-deb -c "$RESULTS/first.deb" | awk '{ print $6 }' >"$RESULTS/contents"
-for file in man/man1/paxos.1.gz man/man1/paxos-learner.1.gz man/man1/wire-dump.1.gz bash-completion/completions/paxos \
+for file in man/man5/paxos.conf.5.gz man/man1/paxos.1.gz man/man1/paxos-learner.1.gz man/man1/wire-dump.1.gz bash-completion/completions/paxos \
     zsh/vendor-completions/_wire fish/vendor_completions.d/paxos.fish doc/paxos/install.md doc/paxos/copyright; do
     grep -qxF "./usr/share/$file" "$RESULTS/contents" || problem "the package lacks $file"
 done

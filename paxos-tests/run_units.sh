@@ -73,7 +73,7 @@ mkdir "$place/man"
 "$paxos" man "$place/man"
 "$wire" man "$place/man"
 if command -v groff >/dev/null; then
-    for page in "$place"/man/*; do
+    for page in "$place"/man/man?/*; do
         # Words longer than a line are nobody's fault.
         LC_ALL=C.UTF-8 groff -man -ww -K utf8 -T utf8 -P -cbou "$page" 2>&1 >"$place/page" | grep -v 'adjust\|break' >"$place/warnings" || true
         if [[ -s $place/warnings ]]; then problem "groff warns of ${page##*/}: $(head -n 1 "$place/warnings")"; fi
@@ -84,8 +84,12 @@ fi
 commands() { "$@" --help | sed -n '/^Commands:/,/^[A-Z]*[a-z]*:$/s/^  \([a-z-]*\).*/\1/p' | grep -vx help; }
 for program in "$paxos" "$wire"; do
     for command in $(commands "$program"); do
-        [[ -s $place/man/${program##*/}-$command.1 ]] || problem "there is no man page of ${program##*/} $command"
+        [[ -s $place/man/man1/${program##*/}-$command.1 ]] || problem "there is no man page of ${program##*/} $command"
     done
+done
+
+for key in $("$paxos" check "$suite/paxos.conf" | awk '{ print $1 }'); do
+    grep -q "^\\\\fB$key\\\\fR" "$place/man/man5/paxos.conf.5" || problem "the man page of paxos.conf lacks $key"
 done
 
 # completes PROGRAM WORD: what bash offers for it.

@@ -23,5 +23,5 @@ for program in paxos wire; do
     "$run" completions zsh >"$made/zsh/_$program"
     "$run" completions fish >"$made/fish/$program.fish"
 done
-gzip -9n "$made"/man/*
+gzip -9n "$made"/man/man?/*
 cargo deb --no-build --strip "$@"

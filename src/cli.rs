@@ -103,9 +103,9 @@ enum Command {
     /// Looks at what an acceptor remembers on disk, while it runs or not.
     #[command(subcommand)]
     Log(inspect::Command),
-    /// Writes the man pages, one for each command, into a directory.
+    /// Writes the man pages, one for each command and one for paxos.conf, into man1 and man5 below a directory.
     Man {
-        /// An existing directory, as in ~/.local/share/man/man1.
+        /// An existing directory, as in ~/.local/share/man.
         dir: PathBuf,
     },
     /// Prints a script that has a shell complete our commands.

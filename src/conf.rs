@@ -3,23 +3,7 @@
 //! The file is one key a line, words separated by whitespace; `#` starts a comment anywhere. Four lines are
 //! required and suffice, `clients|proposers|acceptors|learners ADDRESS PORT`; every other key has a default.
 //! Nothing is ignored silently: what is not understood is refused with its line, its column and what to write
-//! instead, and all of it in one go ([`Diagnostics`]).
-//!
-//! | key | value | default |
-//! |---|---|---|
-//! | `clients`, `proposers`, `learners` | multicast address and port | required |
-//! | `acceptors` | the same, then the acceptors' ids if they are not 1 2 3 | required |
-//! | `interface` | a name, an address or `loopback` | `loopback` |
-//! | `ttl` | hops, 1 to 255 | `1` |
-//! | `mtu` | bytes, 576 to 9216 | `1500` |
-//! | `heartbeat` | duration, 1ms to 10m | `2s` |
-//! | `suspect` | duration, above `heartbeat`, up to 1h | `5s` |
-//! | `rate` | values per second, or `none` | `none` |
-//! | `buffer` | bytes, 64KiB to 1024MiB | `4MiB` |
-//! | `status` | duration, 10ms to 60m, or `off` | `1s` |
-//! | `data` | a directory, `%i` in it stands for the acceptor's id, or `none` | `none` |
-//! | `key` | a file of keys, or `none` | `none` |
-//! | `encrypt` | `yes` or `no` | `no` |
+//! instead, and all of it in one go ([`Diagnostics`]). [`keys`] tells of each key.
 //!
 //! Durations are a number and `us`, `ms`, `s` or `m`. Sizes are a whole number of bytes, of `k` (1000), `M`
 //! (1000²), `KiB` (1024) or `MiB` (1024²).
@@ -42,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use diagnostics::Diagnostics;
+pub use key::Told;
 use key::{Key, Written};
 pub use value::{duration_text, heartbeat, rate, reserve, size_text, status, suspect, trace_size, wait};
 
@@ -240,6 +225,11 @@ impl Conf {
             Key::Encrypt => if self.encrypt { "yes" } else { "no" }.to_string(),
         }
     }
+}
+
+/// All keys, as a person is told of them.
+pub fn keys() -> impl Iterator<Item = Told> {
+    Key::ALL.into_iter().map(Key::told)
 }
 
 /// The directory that the value of `data` names for acceptor `id`, as far as it is relative: `%i` stands for

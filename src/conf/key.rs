@@ -75,6 +75,67 @@ impl Key {
         }
     }
 
+    /// What stands behind it, what holds where it is missing, and what it means.
+    pub(super) fn told(self) -> Told {
+        let (value, default, meaning) = match self {
+            Key::Clients => ("ADDRESS PORT", None, "Multicast group and port that clients listen to."),
+            Key::Proposers => ("ADDRESS PORT", None, "Those that proposers listen to."),
+            Key::Acceptors => (
+                "ADDRESS PORT [ID ...]",
+                None,
+                "Those that acceptors listen to, and the ids of the acceptors, up to 15, if they are not 1 2 3. A majority of \
+                 them decides.",
+            ),
+            Key::Learners => ("ADDRESS PORT", None, "Those that learners listen to. No two of the four are the same."),
+            Key::Interface => (
+                "NAME|ADDRESS|loopback",
+                Some("loopback"),
+                "Where groups are joined and packets leave: a name, or one of this host's addresses. With loopback nothing \
+                 leaves the host.",
+            ),
+            Key::Ttl => ("HOPS", Some("1"), "Hops that a packet may take, 1 to 255; 1 stays on the LAN."),
+            Key::Mtu => ("BYTES", Some("1500"), "The largest IP packet, 1280 to 9216. It must agree everywhere."),
+            Key::Heartbeat => {
+                ("DURATION", Some("2s"), "How often processes say that they live, 1ms to 10m.")
+            }
+            Key::Suspect => (
+                "DURATION",
+                Some("5s"),
+                "Silence after which a proposer is taken for dead: more than heartbeat, up to 60m.",
+            ),
+            Key::Rate => ("NUMBER|none", Some("none"), "Values per second that a client submits at most."),
+            Key::Buffer => (
+                "SIZE",
+                Some("4MiB"),
+                "Socket buffer to ask for, 64KiB to 1024MiB. The kernel may give less (net.core.rmem_max), which is fine.",
+            ),
+            Key::Status => (
+                "DURATION|off",
+                Some("1s"),
+                "How often a process tells those who watch how it is, 10ms to 60m: see paxos-status(1).",
+            ),
+            Key::Reserve => (
+                "SIZE",
+                Some("0"),
+                "Memory that an acceptor takes at its start for what it will accept, up to 65536MiB, so that no vote waits \
+                 for the system to find some.",
+            ),
+            Key::Data => (
+                "DIRECTORY|none",
+                Some("none"),
+                "Where acceptors remember what they promised and accepted; %i in its name stands for the id. Each acceptor \
+                 needs one of its own. With none they remember as long as they run.",
+            ),
+            Key::Keys => (
+                "FILE|none",
+                Some("none"),
+                "The keys that seal all packets: see paxos-keygen(1). All processes have a key, or none has.",
+            ),
+            Key::Encrypt => ("yes|no", Some("no"), "Whether what packets carry is encrypted as well. It needs key."),
+        };
+        Told { key: self.name(), value, default, meaning }
+    }
+
     /// The key of exactly this name.
     pub(super) fn named(word: &str) -> Option<Key> {
         Key::ALL.into_iter().find(|key| key.name() == word)
@@ -90,6 +151,18 @@ impl Key {
         let near = |key: &Key| distance(key) <= (key.name().len() / 3).max(1);
         Key::ALL.into_iter().filter(near).min_by_key(distance)
     }
+}
+
+/// A key as a person is told of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Told {
+    pub key: &'static str,
+    /// What stands behind it.
+    pub value: &'static str,
+    /// What holds where the key is missing; `None`: it must be there.
+    pub default: Option<&'static str>,
+    /// Sentences.
+    pub meaning: &'static str,
 }
 
 /// Which keys a file wrote (of `acceptors`: whether it wrote the ids).

@@ -44,9 +44,9 @@ enum Command {
     /// Prints a Wireshark dissector of the packets, in Lua
     #[command(after_help = DISSECTOR_HELP)]
     Dissector,
-    /// Writes the man pages, one for each command, into a directory
+    /// Writes the man pages, one for each command, into man1 below a directory
     Man {
-        /// An existing directory, as in ~/.local/share/man/man1
+        /// An existing directory, as in ~/.local/share/man
         dir: PathBuf,
     },
     /// Prints a script that has a shell complete our commands

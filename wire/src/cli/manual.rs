@@ -10,14 +10,19 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Writes `wire.1`, `wire-dump.1` and so on into a directory.
+/// Writes `man1/wire.1`, `man1/wire-dump.1` and so on below a directory.
 ///
 /// # Errors
 /// When the directory is not there, or cannot be written to.
 pub fn pages(directory: &Path) -> Result<ExitCode, Error> {
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
-    match page_of(&command, directory) {
+    let section = directory.join("man1");
+    let made = match fs::create_dir(&section) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => page_of(&command, &section),
+    };
+    match made {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => Err(Error::Create(directory.into(), error)),
     }
