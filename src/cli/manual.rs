@@ -140,7 +140,14 @@ fn configuration() -> Roff {
          or MiB.",
     )]);
     roff.control("SH", ["SEE ALSO"]);
-    roff.text([bold("paxos"), roman("(1), "), bold("paxos-check"), roman("(1), "), bold("paxos-doctor"), roman("(1)")]);
+    roff.text([
+        bold("paxos"),
+        roman("(1), "),
+        bold("paxos-check"),
+        roman("(1), "),
+        bold("paxos-doctor"),
+        roman("(1)"),
+    ]);
     roff
 }
 

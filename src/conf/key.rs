@@ -86,7 +86,9 @@ impl Key {
                 "Those that acceptors listen to, and the ids of the acceptors, up to 15, if they are not 1 2 3. A majority of \
                  them decides.",
             ),
-            Key::Learners => ("ADDRESS PORT", None, "Those that learners listen to. No two of the four are the same."),
+            Key::Learners => {
+                ("ADDRESS PORT", None, "Those that learners listen to. No two of the four are the same.")
+            }
             Key::Interface => (
                 "NAME|ADDRESS|loopback",
                 Some("loopback"),
@@ -94,10 +96,10 @@ impl Key {
                  leaves the host.",
             ),
             Key::Ttl => ("HOPS", Some("1"), "Hops that a packet may take, 1 to 255; 1 stays on the LAN."),
-            Key::Mtu => ("BYTES", Some("1500"), "The largest IP packet, 1280 to 9216. It must agree everywhere."),
-            Key::Heartbeat => {
-                ("DURATION", Some("2s"), "How often processes say that they live, 1ms to 10m.")
+            Key::Mtu => {
+                ("BYTES", Some("1500"), "The largest IP packet, 1280 to 9216. It must agree everywhere.")
             }
+            Key::Heartbeat => ("DURATION", Some("2s"), "How often processes say that they live, 1ms to 10m."),
             Key::Suspect => (
                 "DURATION",
                 Some("5s"),
@@ -131,7 +133,9 @@ impl Key {
                 Some("none"),
                 "The keys that seal all packets: see paxos-keygen(1). All processes have a key, or none has.",
             ),
-            Key::Encrypt => ("yes|no", Some("no"), "Whether what packets carry is encrypted as well. It needs key."),
+            Key::Encrypt => {
+                ("yes|no", Some("no"), "Whether what packets carry is encrypted as well. It needs key.")
+            }
         };
         Told { key: self.name(), value, default, meaning }
     }
