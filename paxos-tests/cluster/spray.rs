@@ -116,6 +116,11 @@ impl Sprayer {
         Sprayer { paced: false, ..Sprayer::new(cluster) }
     }
 
+    /// From now on to where nobody listens.
+    pub fn miss(&mut self) {
+        self.groups.iter_mut().for_each(|group| group.set_port(9)); // RFC 863
+    }
+
     /// To one group; a full buffer loses it, as any network may.
     pub fn send(&mut self, role: Role, datagram: &[u8]) {
         let id = Header::ref_from_prefix(datagram).map_or(0, |(header, _)| header.id.get());

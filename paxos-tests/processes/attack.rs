@@ -2,6 +2,9 @@
 //! in, and the memory of every process.
 //!
 //! `PAXOS_ATTACK=20000 cargo test --release --test processes attack -- --ignored --nocapture` says how many packets a second.
+//!
+//! The attacker runs on the same machine. So there are two measures: beside peace, and beside an attacker that sends as much to a
+//! port where nobody is. The second is what the attack costs those that it is made on.
 
 use crate::cluster::Cluster;
 use crate::cluster::spray::{Listener, Random, Sprayer, damaged};
@@ -12,8 +15,8 @@ use std::time::{Duration, Instant};
 use wire::{Keys, Role};
 
 /// Values that a client submits while it is measured.
-const VALUES: usize = 500_000;
-/// Rounds, each of one run in peace and one under attack.
+const VALUES: usize = 1_000_000;
+/// Rounds, each of one run in peace, one beside an attack on nobody, and one under attack.
 const ROUNDS: usize = 5;
 
 /// Sends what `each` makes, so many a second, until it is told to stop. Returns how many were sent.
@@ -21,9 +24,12 @@ fn attack(
     cluster: &Cluster,
     rate: u32,
     stop: &AtomicBool,
-    mut each: impl FnMut(&mut Random) -> (Role, Vec<u8>),
+    (hits, mut each): (bool, impl FnMut(&mut Random) -> (Role, Vec<u8>)),
 ) -> usize {
     let (mut sprayer, mut random) = (Sprayer::unpaced(cluster), Random::new(4716));
+    if !hits {
+        sprayer.miss();
+    }
     let begun = Instant::now();
     while !stop.load(Ordering::Relaxed) {
         if sprayer.sent as f64 >= begun.elapsed().as_secs_f64() * f64::from(rate) {
@@ -88,27 +94,34 @@ fn an_attacker_without_the_key_changes_nothing_and_costs_little() {
     takes(&cluster, &(2, unique(2, VALUES))); // what is bounded is memory from now on
     let (mut inputs, mut count) = (2, 2_000 + VALUES);
     for (name, mut each) in kinds {
-        let (mut ratios, mut sent) = (Vec::new(), 0);
+        let (mut beside_peace, mut beside_noise, mut sent) = (Vec::new(), Vec::new(), 0);
         let before: Vec<u64> = proposers.iter().map(|proposer| proposer.holds().0).collect();
         for _ in 0..ROUNDS {
-            let [peaceful, attacked] =
-                [inputs + 1, inputs + 2].map(|client| (client, unique(client, VALUES)));
-            (inputs, count) = (inputs + 2, count + 2 * VALUES);
-            let peace = takes(&cluster, &peaceful);
-            let stop = AtomicBool::new(false);
-            let war = std::thread::scope(|scope| {
-                let attacker = scope.spawn(|| attack(&cluster, rate, &stop, &mut each));
-                let war = takes(&cluster, &attacked);
-                stop.store(true, Ordering::Relaxed);
-                sent += attacker.join().expect("it sends");
-                war
-            });
-            ratios.push(peace.as_secs_f64() / war.as_secs_f64());
+            let [first, second, third] =
+                [1, 2, 3].map(|client| (inputs + client, unique(inputs + client, VALUES)));
+            (inputs, count) = (inputs + 3, count + 3 * VALUES);
+            let peace = takes(&cluster, &first);
+            let mut under = |hits, input| {
+                let stop = AtomicBool::new(false);
+                std::thread::scope(|scope| {
+                    let attacker = scope.spawn(|| attack(&cluster, rate, &stop, (hits, &mut each)));
+                    let took = takes(&cluster, input);
+                    stop.store(true, Ordering::Relaxed);
+                    (took, attacker.join().expect("it sends"))
+                })
+            };
+            let (noise, _) = under(false, &second);
+            let (war, hit) = under(true, &third);
+            sent += hit;
+            beside_peace.push(peace.as_secs_f64() / war.as_secs_f64());
+            beside_noise.push(noise.as_secs_f64() / war.as_secs_f64());
         }
         let grown = proposers.iter().zip(&before).map(|(one, before)| one.holds().0.saturating_sub(*before));
         println!(
-            "{name}: {sent} sent, {rate} a second; throughput {:.2} of that in peace ({ratios:.2?}); proposers have {:?} KiB more",
-            median(&ratios),
+            "{name}: {sent} sent, {rate} a second; throughput {:.2} of that in peace ({beside_peace:.2?}), {:.2} of that beside \
+             an attack on nobody ({beside_noise:.2?}); proposers have {:?} KiB more",
+            median(&beside_peace),
+            median(&beside_noise),
             grown.collect::<Vec<_>>(),
         );
     }
