@@ -737,3 +737,15 @@ impl Random {
         Conf::parse(&text, "paxos.conf").unwrap_or_else(|problems| panic!("{problems}\nin\n{text}"))
     }
 }
+
+#[test]
+fn what_is_told_of_a_key_that_is_missing_is_what_holds() {
+    let conf = conf("");
+    for told in keys() {
+        let key = Key::named(told.key).expect("it is a key");
+        match told.default {
+            Some(default) => assert_eq!(conf.value_text(key), default, "{}", told.key),
+            None => assert!(Key::GROUPS.contains(&key), "{} has a default", told.key),
+        }
+    }
+}
