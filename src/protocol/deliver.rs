@@ -1,7 +1,7 @@
 //! From decided entries to lines on stdout.
 
 use super::output::Output;
-use super::sessions::{Sessions, Verdict};
+use super::sessions::{self, Sessions, Verdict};
 use crate::limits::SESSIONS;
 use std::io::Write;
 use wire::{Batch, Entry};
@@ -43,10 +43,11 @@ impl Deliver {
         }
     }
 
-    /// Applies one decided instance and prints the values that it completes.
-    pub fn instance(&mut self, instance: u64, batch: Batch<'_>, output: &mut Output) {
-        for entry in batch.entries() {
-            match self.sessions.apply(&entry) {
+    /// Applies one decided instance and prints the values that it completes. `tail` is that of the batch, see
+    /// [`sessions::entries`].
+    pub fn instance(&mut self, instance: u64, (batch, tail): (Batch<'_>, usize), output: &mut Output) {
+        for (entry, tail) in sessions::entries(batch, tail) {
+            match self.sessions.apply(&entry, tail) {
                 Verdict::Deliver { fresh } => self.entry(instance, &entry, fresh, output),
                 Verdict::Breaks => self.forget(entry.client, output),
                 Verdict::Duplicate | Verdict::Gap | Verdict::Superseded | Verdict::Ended => {}
@@ -183,7 +184,8 @@ mod tests {
                 bytes.extend_from_slice(header.as_bytes());
                 bytes.extend_from_slice(piece);
             }
-            self.deliver.instance(instance, Batch::parse(&bytes).unwrap(), &mut self.output);
+            let batch = Batch::parse(&bytes).unwrap();
+            self.deliver.instance(instance, (batch, sessions::tail(&bytes)), &mut self.output);
         }
     }
 

@@ -178,7 +178,7 @@ impl Process for Learner {
             && let Some(instance) = self.window.advance()
         {
             let (_, batch) = self.window.get(instance).expect("what was decided is held");
-            self.deliver.instance(instance, batch, out.output());
+            self.deliver.instance(instance, (batch, self.window.tail(instance)), out.output());
             self.digest.instance(batch);
         }
         if let Some(instance) = self.window.conflict() {

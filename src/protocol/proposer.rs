@@ -23,7 +23,7 @@ use super::quorum::{Acceptors, lives};
 use super::random::Random;
 use super::ranges::{RangeSet, append, records};
 use super::rto::{LATER, PROBE, Rto, UNLUCKY};
-use super::sessions::{Sessions, Verdict};
+use super::sessions::{self, Sessions, Verdict};
 use super::window::{Sending, Space, Window};
 use super::{Nanos, Process, Setup};
 use crate::limits::{
@@ -324,8 +324,8 @@ impl Proposer {
             self.applied += 1;
             let (_, batch) = self.window.get(instance).expect("what was decided is held");
             self.digest.instance(batch);
-            for entry in batch.entries() {
-                let verdict = self.sessions.apply(&entry);
+            for (entry, tail) in sessions::entries(batch, self.window.tail(instance)) {
+                let verdict = self.sessions.apply(&entry, tail);
                 if verdict == Verdict::Breaks {
                     out.notice(Notice::SessionEnded { client: entry.client });
                 }

@@ -13,6 +13,7 @@
 use super::Nanos;
 use super::quorum::{Acceptors, Tally};
 use super::ranges::append;
+use super::sessions::tail;
 use wire::{Ballot, Batch, Range};
 
 /// One instance.
@@ -21,6 +22,8 @@ struct Slot {
     instance: u64,
     ballot: Ballot,
     length: u16,
+    /// Bytes behind the last newline.
+    tail: u16,
     decided: bool,
     /// For whoever sends.
     sending: Sending,
@@ -39,7 +42,7 @@ pub struct Sending {
 
 const NEVER: Sending = Sending { at: 0, sequence: 0, times: 0 };
 const EMPTY: Slot =
-    Slot { instance: u64::MAX, ballot: Ballot::ZERO, length: 0, decided: false, sending: NEVER };
+    Slot { instance: u64::MAX, ballot: Ballot::ZERO, length: 0, tail: 0, decided: false, sending: NEVER };
 
 /// Bytes of a slot, where whoever sends packets from it has room around the batch; nobody else needs any.
 #[derive(Clone, Copy, Debug, Default)]
@@ -111,6 +114,15 @@ impl Window {
         let slot = self.slot(instance)?;
         let batch = Batch::parse(self.payload(instance, slot.length.into()));
         Some((slot.ballot, batch.expect("only checked batches are put")))
+    }
+
+    /// How many bytes of the batch held come behind its last newline. It was looked for when the batch came: later its bytes
+    /// are far from any core.
+    ///
+    /// # Panics
+    /// When no batch is held.
+    pub fn tail(&self, instance: u64) -> usize {
+        self.slot(instance).expect("its batch is held").tail.into()
     }
 
     /// The ballot of the batch held for an instance.
@@ -194,6 +206,8 @@ impl Window {
             end += piece.len();
         }
         self.slots[at].length = end as u16;
+        let last = if pieces[1].is_empty() { pieces[0] } else { pieces[1] };
+        self.slots[at].tail = tail(last) as u16;
         true
     }
 
@@ -336,7 +350,8 @@ impl Window {
                 return false;
             }
         }
-        *slot = Slot { instance, ballot, length: bytes.len() as u16, decided, ..EMPTY };
+        *slot =
+            Slot { instance, ballot, length: bytes.len() as u16, tail: tail(bytes) as u16, decided, ..EMPTY };
         self.bytes[batch..][..bytes.len()].copy_from_slice(bytes);
         true
     }

@@ -53,7 +53,7 @@ impl Bench {
 
     /// An entry of the log is decided.
     fn decided(&mut self, client: u16, incarnation: u64, number: u64) {
-        self.sessions.apply(&Entry { client, incarnation, number, bytes: b"x\n" });
+        self.sessions.apply(&Entry { client, incarnation, number, bytes: b"x\n" }, 0);
         self.intake.decided(client);
     }
 
@@ -264,7 +264,7 @@ fn what_is_decided_is_told() {
 #[test]
 fn a_new_leader_goes_on_where_the_log_stands() {
     let mut bench = Bench::new();
-    bench.sessions.apply(&Entry { client: 1, incarnation: 5, number: 0, bytes: b"x\n" });
+    bench.sessions.apply(&Entry { client: 1, incarnation: 5, number: 0, bytes: b"x\n" }, 0);
     bench.comes(1, 5, &[2, 0, 1]);
     assert_eq!(bench.numbers(), [1, 2], "the first was decided before");
     bench.intake.clear();
@@ -312,7 +312,7 @@ fn a_session_that_ended_is_told_so() {
     let mut bench = Bench::new();
     let piece = vec![b'x'; 60_000];
     for number in 0..18 {
-        bench.sessions.apply(&Entry { client: 1, incarnation: 5, number, bytes: &piece });
+        bench.sessions.apply(&Entry { client: 1, incarnation: 5, number, bytes: &piece }, piece.len());
     }
     bench.comes(1, 5, &[18]);
     assert_eq!(bench.acks()[0].status(), Some(Status::Ended));
