@@ -181,7 +181,9 @@ CFLAGS=-O0 cargo_step cargo test --workspace --bench codec --bench turns # each 
 if [[ ! $long ]]; then
     export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 fi
-cargo_step cargo build --release --workspace --bins --examples # `-p wire` alone would have other features, and compile it all again
+cargo_step cargo build --release --workspace
+# The tests have built it already; in `release` it would have other features, and everything be compiled again.
+if [[ -x target/debug/examples/forge ]]; then export FORGE_BIN=${FORGE_BIN:-$root/target/debug/examples/forge}; fi
 
 # --- the simulator --------------------------------------------------------------------------------------------------
 
