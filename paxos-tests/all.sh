@@ -170,8 +170,8 @@ cargo_step() {
     fi
 }
 
-# Everything is compiled once, and nothing twice: no time for what only makes it faster. One profile for what looks at the
-# code and for the tests; for the suite a program without the last optimization, which takes as long as all others.
+# No time for what only makes it faster: one profile for what looks at the code and for the tests, so that what both need is
+# compiled once, C code without optimization in it; and for the suite a program without the optimization across crates.
 export CARGO_INCREMENTAL=0
 cargo_step cargo fmt --all --check
 CFLAGS=-O0 cargo_step cargo clippy --workspace --all-targets --profile test -- -D warnings
