@@ -81,9 +81,9 @@ pub const OUTBOX_PACKETS: usize = 8192;
 /// brings at most, 16 datagrams of 64 KiB, so that delivery keeps up with reading.
 pub const OUTPUT_TURN: usize = 2 << 20;
 
-/// Senders that are known, by what they seal with or by their address, and places for each, in which several starts and ids of one set meet:
-/// twice the clients that a leader serves. What stops first are the silent ones; who speaks again is let in again. With
-/// the windows of 4 sockets 2,048 × 2,080 bytes = 4.3 MB, of which only what is used becomes memory.
+/// Senders that are known, by what they seal with or by their address, and places for each, in which several starts and
+/// ids of one set meet: twice the clients that a leader serves. What stops first are the silent ones; who speaks again is
+/// let in again. With the windows of 4 sockets, where packets are sealed, 2,048 × 2,080 bytes = 4.3 MB, of which only what is used becomes memory.
 pub const SENDERS: usize = 2 * INTAKE_MAX;
 /// See [`SENDERS`].
 pub const SENDERS_WAYS: usize = 8;

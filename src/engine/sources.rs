@@ -52,40 +52,44 @@ impl Sources {
         if sender.role == Role::Observer {
             return Ok(()); // it concerns nobody
         }
-        let is = |known: &Source| (known.sender, known.cluster) == (sender, cluster);
-        let at = match &self.known[self.last] {
-            Some(known) if is(known) => Some(self.last),
-            _ => places(sender.role, sender.id).find(|at| self.known[*at].as_ref().is_some_and(is)),
-        };
-        if let Some(known) = at.and_then(|at| self.known[at].as_mut())
-            && known.from == from
-        {
-            (known.heard, self.last) = (now, at.unwrap_or_default());
-            return Ok(());
+        let found = self.find(sender, cluster);
+        if let Some(at) = found {
+            let known = self.known[at].as_mut().expect("it was found there");
+            if known.from == from {
+                (known.heard, self.last) = (now, at);
+                return Ok(());
+            }
         }
         let live = |known: &Source| now.saturating_sub(known.heard) < self.silence;
-        if let Some(known) = at.and_then(|at| self.known[at].as_ref()).filter(|known| live(known)) {
+        if let Some(known) = found.and_then(|at| self.known[at]).filter(live) {
             return Err(Refusal::Source { heard: known.from });
         }
-        if sender.role == Role::Acceptor {
-            let others = self.acceptors.iter().filter(|id| **id != sender.id);
-            let mut known = others.flat_map(|id| &self.known[places(Role::Acceptor, *id)]).flatten();
-            let same = |known: &&Source| {
-                (known.from, known.cluster) == (from, cluster)
-                    && known.sender.role == Role::Acceptor
-                    && live(known)
-            };
-            if known.any(|known| known.sender.id != sender.id && same(&known)) {
-                return Err(Refusal::Source { heard: from });
-            }
+        let speaks_here = |known: &Source, id: u16| {
+            (known.sender.role, known.sender.id) == (Role::Acceptor, id)
+                && (known.from, known.cluster) == (from, cluster)
+                && live(known)
+        };
+        let here = |id: u16| {
+            self.known[places(Role::Acceptor, id)].iter().flatten().any(|known| speaks_here(known, id))
+        };
+        if sender.role == Role::Acceptor && self.acceptors.iter().any(|id| *id != sender.id && here(*id)) {
+            return Err(Refusal::Source { heard: from });
         }
         // Of those who are heard none makes room, so that no crowd of invented names takes away an address.
         let free = |at: &usize| self.known[*at].as_ref().is_none_or(|known| !live(known));
-        if let Some(at) = at.or_else(|| places(sender.role, sender.id).find(free)) {
+        if let Some(at) = found.or_else(|| places(sender.role, sender.id).find(free)) {
             self.known[at] = Some(Source { sender, cluster, from, heard: now });
             self.last = at;
         }
         Ok(())
+    }
+
+    /// Where a start is known.
+    fn find(&self, sender: Sender, cluster: u32) -> Option<usize> {
+        let is = |at: &usize| {
+            self.known[*at].is_some_and(|known| (known.sender, known.cluster) == (sender, cluster))
+        };
+        Some(self.last).filter(is).or_else(|| places(sender.role, sender.id).find(is))
     }
 }
 

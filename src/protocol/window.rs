@@ -206,8 +206,7 @@ impl Window {
             end += piece.len();
         }
         self.slots[at].length = end as u16;
-        let last = if pieces[1].is_empty() { pieces[0] } else { pieces[1] };
-        self.slots[at].tail = tail(last) as u16;
+        self.slots[at].tail = tail(self.payload(instance, end)) as u16;
         true
     }
 
