@@ -32,7 +32,7 @@ const _: () =
 pub const RUN_BYTES_MAX: usize = 65_535 - 20 - 8;
 
 /// No UDP datagram over IPv4 is longer, coalesced or not.
-const DATAGRAM_MAX: usize = 65_536;
+pub const DATAGRAM_MAX: usize = 65_536;
 /// Messages per sendmmsg.
 const MESSAGES: usize = 64;
 /// How long to wait for room in the send buffer. The kernel calls it writable when less than half is taken:
@@ -52,9 +52,27 @@ pub struct Receiver {
     /// What the last read brought, in `buffers` of the same index.
     arrivals: Box<[Arrival]>,
     count: usize,
+    /// What the last read was to bring at most.
+    most: Most,
     drops: Option<u32>,
     /// False once the kernel has refused recvmmsg.
     batched: bool,
+}
+
+/// What a read brings at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Most {
+    /// Datagrams: 1 to `READ_MAX`.
+    pub datagrams: usize,
+    /// Bytes of each; what is longer is cut off, and the kernel does not copy it. Up to 65,536, which no datagram exceeds.
+    pub bytes: usize,
+}
+
+impl Default for Most {
+    /// All there can be.
+    fn default() -> Most {
+        Most { datagrams: READ_MAX, bytes: DATAGRAM_MAX }
+    }
 }
 
 /// One datagram, or a run that the kernel coalesced into one.
@@ -133,6 +151,7 @@ impl Receiver {
             controls: vec![Control::EMPTY; READ_MAX].into(),
             arrivals: vec![nothing; READ_MAX].into(),
             count: 0,
+            most: Most::default(),
             drops: None,
             batched: true,
         }
@@ -148,11 +167,20 @@ impl Receiver {
     ///
     /// Errors are those of the socket itself. What an ICMP message reports of an earlier packet is not one.
     pub fn read(&mut self, socket: &UdpSocket) -> io::Result<usize> {
+        self.read_most(socket, Most::default())
+    }
+
+    /// The same, but no more than so much.
+    ///
+    /// # Errors
+    /// As [`Receiver::read`].
+    pub fn read_most(&mut self, socket: &UdpSocket, most: Most) -> io::Result<usize> {
+        self.most = most;
         self.count = 0;
         self.drops = None;
         let mut count = Ok(0);
         if self.batched {
-            count = self.receive(socket, 0, READ_MAX);
+            count = self.receive(socket, 0, most.datagrams);
             if matches!(&count, Err(error) if error.raw_os_error() == Some(libc::ENOSYS)) {
                 log::info!("the kernel has no recvmmsg; reading datagrams one by one");
                 self.batched = false;
@@ -180,11 +208,18 @@ impl Receiver {
         })
     }
 
-    /// The same, to be changed where they lie: each packet with where it came from.
+    /// Bytes that the last read brought.
+    pub fn bytes(&self) -> usize {
+        self.arrivals[..self.count].iter().map(|arrival| arrival.length).sum()
+    }
+
+    /// The same, to be changed where they lie: each packet with where it came from. Of a datagram that was cut off, its first
+    /// packet.
     pub fn packets_mut(&mut self) -> impl Iterator<Item = (SocketAddrV4, &mut [u8])> {
         let arrivals = &self.arrivals[..self.count];
         arrivals.iter().zip(self.buffers.chunks_exact_mut(DATAGRAM_MAX)).flat_map(|(arrival, buffer)| {
-            let bytes = &mut buffer[..arrival.length];
+            let whole = if arrival.truncated { arrival.segment } else { arrival.length };
+            let bytes = &mut buffer[..whole];
             let (packets, empty) = match bytes {
                 [] => (Default::default(), Some(bytes)),
                 _ => (bytes, None),
@@ -202,7 +237,7 @@ impl Receiver {
 
     fn receive_one_by_one(&mut self, socket: &UdpSocket) -> io::Result<usize> {
         let mut count = 0;
-        while count < READ_MAX {
+        while count < self.most.datagrams {
             match self.receive(socket, count, 1) {
                 Ok(0) => break,
                 Ok(_) => count += 1,
@@ -263,7 +298,10 @@ impl Receiver {
         let buffers = self.buffers[first * DATAGRAM_MAX..].chunks_exact_mut(DATAGRAM_MAX);
         for (index, buffer) in (first..first + count).zip(buffers) {
             let iovec = &mut self.iovecs[index];
-            *iovec = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+            *iovec = libc::iovec {
+                iov_base: buffer.as_mut_ptr().cast(),
+                iov_len: buffer.len().min(self.most.bytes),
+            };
             let header = &mut self.headers[index].msg_hdr;
             header.msg_name = ptr::from_mut(&mut self.names[index]).cast();
             header.msg_namelen = size_of::<libc::sockaddr_in>() as libc::socklen_t;
@@ -278,7 +316,7 @@ impl Receiver {
     /// Takes down what the kernel said of a datagram just received.
     fn note(&mut self, index: usize) {
         let received = &self.headers[index];
-        let length = (received.msg_len as usize).min(DATAGRAM_MAX);
+        let length = (received.msg_len as usize).min(self.most.bytes);
         let mut segment = length;
         // SAFETY: the kernel filled this header in the read that has just returned, and nothing has moved
         // since: `msg_control` points to `controls[index]`, and `msg_controllen` is what it wrote there. The
@@ -867,6 +905,29 @@ mod tests {
         sender.send(&socket, [Run { to: group, bytes: b"after", segment: 5 }].into_iter());
         assert_eq!(receiver.read(&listener).unwrap(), 1);
         assert_eq!(receiver.kernel_drops(), Some(queue.drops));
+    }
+
+    #[test]
+    fn of_a_run_that_is_cut_off_the_first_packet_comes_and_of_a_lone_one_as_much_as_was_asked_for() {
+        let (via, group) = (loopback(), free_group(52));
+        let listener = sockets::group(group, &via, BUFFER).unwrap();
+        let socket = sockets::unicast(&via, 1, BUFFER).unwrap();
+        let (mut sender, mut receiver) = (Sender::new(&socket), Receiver::new());
+        let content = bytes(10 * 1000, 1);
+        for (length, segment) in [(10 * 1000, 1000), (300, 300), (2000, 2000), (0, 1)] {
+            sender.send(&socket, [Run { to: group, bytes: &content[..length], segment }].into_iter());
+        }
+        socket.send_to(&[], group).unwrap();
+        let most = Most { datagrams: 3, bytes: 1001 };
+        assert_eq!(receiver.read_most(&listener, most).unwrap(), 3, "no more than was asked for");
+        let whole: Vec<_> = receiver.datagrams().map(|datagram| datagram.truncated).collect();
+        assert_eq!((whole, receiver.bytes()), (vec![true, false, true], 1001 + 300 + 1001));
+        let packets: Vec<_> = receiver.packets_mut().map(|(_, packet)| packet.to_vec()).collect();
+        assert_eq!(packets, [&content[..1000], &content[..300], &content[..1001]]);
+        assert_eq!(receiver.read_most(&listener, most).unwrap(), 1);
+        assert_eq!(receiver.packets_mut().map(|(_, packet)| packet.len()).collect::<Vec<_>>(), [0]);
+        sender.send(&socket, [Run { to: group, bytes: &content, segment: 1000 }].into_iter());
+        assert_eq!(receive(&mut receiver, &listener, 10).packets.len(), 10, "the next read is of all");
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod files;
 pub mod guard;
 pub mod heap;
 pub mod input;
+mod portion;
 pub mod reactor;
 mod refusals;
 #[cfg(test)]

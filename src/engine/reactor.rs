@@ -5,10 +5,11 @@
 //! call carries many; when idle the first packet is acted on at once.
 
 use super::attention::Attention;
-use super::batch::{Mode, READ_MAX, Receiver, Run, Sender};
+use super::batch::{DATAGRAM_MAX, Mode, Most, Receiver, Run, Sender};
 use super::clock::{self, Clock};
 use super::files::Files;
 use super::guard::SOCKETS;
+use super::portion::Portion;
 use super::refusals::Refusals;
 use super::sealing::Sealing;
 use super::sockets::{self, Via};
@@ -126,6 +127,8 @@ pub struct Reactor {
     drops: Vec<u32>,
     /// Whether each of them wakes this process.
     attention: Vec<Attention>,
+    /// How much a read of each of them brings.
+    portions: Vec<Portion>,
     signals: UnixStream,
     receiver: Receiver,
     sender: Sender,
@@ -279,6 +282,7 @@ impl Reactor {
             clock,
             drops: vec![0; sockets.len()],
             attention: vec![Attention::default(); sockets.len()],
+            portions: vec![Portion::default(); sockets.len()],
             sockets,
             signals,
             receiver: Receiver::new(),
@@ -468,14 +472,22 @@ impl Reactor {
     /// the pipeline and one such turn. Returns how many packets came.
     fn read<R: Process>(&mut self, key: usize, now: Nanos, role: &mut R) -> io::Result<u64> {
         let before = self.stats.received;
-        while self.read_once(key, now, role)? == READ_MAX && self.stats.received - before < TURN_ENOUGH {}
+        while self.read_once(key, now, role)? && self.stats.received - before < TURN_ENOUGH {}
         Ok(self.stats.received - before)
     }
 
-    /// Returns how many datagrams came.
-    fn read_once<R: Process>(&mut self, key: usize, now: Nanos, role: &mut R) -> io::Result<usize> {
+    /// Returns whether as much came as was asked for, so that there may be more.
+    fn read_once<R: Process>(&mut self, key: usize, now: Nanos, role: &mut R) -> io::Result<bool> {
         self.stats.receive_calls += 1;
-        let count = self.receiver.read(&self.sockets[key])?;
+        let group = listens_to(self.me.role).get(key);
+        let bytes = match group {
+            // One byte more than a packet may have, so that one that is too long is told as that.
+            Some(group) if role.skims(*group) => self.packet_max + 1,
+            _ => DATAGRAM_MAX,
+        };
+        let most = Most { datagrams: self.portions[key].datagrams(), bytes };
+        let count = self.receiver.read_most(&self.sockets[key], most)?;
+        self.portions[key].came(count, self.receiver.bytes());
         if let Some(trace) = &mut self.trace {
             trace.clock();
         }
@@ -525,7 +537,7 @@ impl Reactor {
                 }
             }
         }
-        Ok(count)
+        Ok(count == most.datagrams)
     }
 
     /// Goes over to the keys that the file has now; to none when it is wrong.

@@ -63,6 +63,11 @@ pub trait Process {
     fn patience(&self, _group: Role) -> Nanos {
         0
     }
+    /// Whether little but this process's own packets is expected in this group, so that of packets that come together the
+    /// first is enough. The others are lost then, as a network may lose them.
+    fn skims(&self, _group: Role) -> bool {
+        false
+    }
     /// Every instance below it is decided, as far as this process knows: for a person to look at.
     fn decided_until(&self) -> u64;
     /// How long a frame with accepted records may be in this turn, bytes: see [`crate::journal::Frame::fits`].

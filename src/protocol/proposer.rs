@@ -614,6 +614,13 @@ impl Process for Proposer {
         }
     }
 
+    /// What a leader hears where acceptors are addressed is its own, brought back by the kernel: half of all that would be
+    /// copied for it. One who leads as well shows in the first packet of a run, and so does an acceptor: what concerns a
+    /// leader of what they say there is that they are there.
+    fn skims(&self, group: Role) -> bool {
+        group == Role::Acceptor && self.stage == Stage::Leading
+    }
+
     fn held(&self) -> &[u8] {
         self.window.memory()
     }
