@@ -103,7 +103,7 @@ impl<R: Process, G: Gauge> Node<R, G> {
                 Some(at) => wheel.arm(timer, at.max(now + 1)),
                 None => wheel.cancel(timer),
             });
-            out.output().printed();
+            out.output().printed(role.held());
             out.take_again()
         });
         self.inbox.drain(..read);

@@ -26,7 +26,7 @@ use crate::wheel::Wheel;
 use polling::{Event, Events, PollMode, Poller};
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Write};
 use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -587,7 +587,7 @@ impl Reactor {
             }
         }
         self.persist_and_send(role.held())?;
-        Ok(self.print()?)
+        Ok(self.print(role.held())?)
     }
 
     fn persist_and_send(&mut self, held: &[u8]) -> Result<(), Failure> {
@@ -631,17 +631,14 @@ impl Reactor {
         })
     }
 
-    fn print(&mut self) -> io::Result<bool> {
+    fn print(&mut self, held: &[u8]) -> io::Result<bool> {
         let output = self.outbox.output();
-        if output.whole().is_empty() {
-            return Ok(true);
-        }
         let result = match &mut self.output {
-            Some(file) => write_all(file, output.whole()),
+            Some(file) => write_all(file, output.whole(held)),
             None => Ok(()),
         };
-        self.reporter.printed(output.whole().len());
-        output.printed();
+        self.reporter.printed(output.len());
+        output.printed(held);
         match result {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
@@ -677,20 +674,30 @@ pub fn widen_pipe(fd: impl AsFd) {
     }
 }
 
+/// Pieces that one write takes.
+const WRITE_PIECES: usize = 256;
+
 /// Writes all, waiting as a blocking file would when somebody made stdout one that does not block.
-fn write_all(file: &mut File, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match file.write(bytes) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => bytes = &bytes[written..],
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                std::thread::sleep(Duration::from_millis(1))
+fn write_all<'a>(file: &mut File, mut pieces: impl Iterator<Item = &'a [u8]>) -> io::Result<()> {
+    loop {
+        let mut slices: heapless::Vec<IoSlice<'_>, WRITE_PIECES> =
+            pieces.by_ref().take(WRITE_PIECES).map(IoSlice::new).collect();
+        if slices.is_empty() {
+            return Ok(());
+        }
+        let mut left = &mut slices[..];
+        while !left.is_empty() {
+            match file.write_vectored(left) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => IoSlice::advance_slices(&mut left, written),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    std::thread::sleep(Duration::from_millis(1))
+                }
+                Err(error) => return Err(error),
             }
-            Err(error) => return Err(error),
         }
     }
-    Ok(())
 }
 
 /// Keeps a process from flooding its log, whatever happens to it: so many lines at once, then a few per

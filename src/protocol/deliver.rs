@@ -44,21 +44,32 @@ impl Deliver {
     }
 
     /// Applies one decided instance and prints the values that it completes. `tail` is that of the batch, see
-    /// [`sessions::entries`].
-    pub fn instance(&mut self, instance: u64, (batch, tail): (Batch<'_>, usize), output: &mut Output) {
+    /// [`sessions::entries`]; `held` the memory in which it lies until the output is printed.
+    pub fn instance(
+        &mut self,
+        instance: u64,
+        (batch, tail): (Batch<'_>, usize),
+        held: &[u8],
+        output: &mut Output,
+    ) {
         for (entry, tail) in sessions::entries(batch, tail) {
             match self.sessions.apply(&entry, tail) {
-                Verdict::Deliver { fresh } => self.entry(instance, &entry, fresh, output),
-                Verdict::Breaks => self.forget(entry.client, output),
+                Verdict::Deliver { fresh } => {
+                    if fresh {
+                        self.forget(entry.client, held, output);
+                    }
+                    self.entry(instance, &entry, held, output);
+                }
+                Verdict::Breaks => self.forget(entry.client, held, output),
                 Verdict::Duplicate | Verdict::Gap | Verdict::Superseded | Verdict::Ended => {}
             }
         }
     }
 
     /// Drops the unfinished value of a client's session, which is over.
-    fn forget(&mut self, client: u16, output: &mut Output) {
+    fn forget(&mut self, client: u16, held: &[u8], output: &mut Output) {
         if output.awaits(client) {
-            output.take_unfinished(|_, _| {});
+            output.take_unfinished(held, |_, _| {});
         }
         empty(&mut self.tails[usize::from(client)]);
         if let Some(count) = self.counts.get_mut(usize::from(client)) {
@@ -66,13 +77,10 @@ impl Deliver {
         }
     }
 
-    fn entry(&mut self, instance: u64, entry: &Entry<'_>, fresh: bool, output: &mut Output) {
-        if fresh {
-            self.forget(entry.client, output);
-        }
+    fn entry(&mut self, instance: u64, entry: &Entry<'_>, held: &[u8], output: &mut Output) {
         let whole = self.sessions.whole(entry);
         match self.format {
-            Format::Value if instance >= self.from => self.value(entry, whole, output),
+            Format::Value if instance >= self.from => self.value(entry, whole, held, output),
             Format::Value => {
                 let tail = &mut self.tails[usize::from(entry.client)];
                 if whole > 0 {
@@ -84,18 +92,20 @@ impl Deliver {
         }
     }
 
-    fn value(&mut self, entry: &Entry<'_>, whole: usize, output: &mut Output) {
+    fn value(&mut self, entry: &Entry<'_>, whole: usize, held: &[u8], output: &mut Output) {
         let (client, bytes) = (entry.client, entry.bytes);
         let tail = &mut self.tails[usize::from(client)];
         if tail.is_empty() && output.continues(client) {
-            output.append(client, bytes, whole);
+            output.append(client, bytes, whole, held);
         } else if whole == 0 {
             tail.extend_from_slice(bytes);
         } else {
-            output.take_unfinished(|owner, bytes| self.tails[usize::from(owner)].extend_from_slice(bytes));
+            output.take_unfinished(held, |owner, bytes| {
+                self.tails[usize::from(owner)].extend_from_slice(bytes);
+            });
             let tail = &mut self.tails[usize::from(client)];
-            output.append(client, tail, 0);
-            output.append(client, bytes, whole);
+            output.append(client, tail, 0, held);
+            output.append(client, bytes, whole, held);
             empty(tail);
         }
     }
@@ -162,30 +172,35 @@ mod tests {
     struct Learner {
         deliver: Deliver,
         output: Output,
+        /// All batches, one behind the other, with `'-'` between them where they are forgotten.
+        held: Vec<u8>,
     }
 
     impl Learner {
         fn new(format: Format, from: u64) -> Learner {
-            Learner { deliver: Deliver::new(format, from), output: Output::default() }
+            let held = Vec::with_capacity(1 << 20);
+            Learner { deliver: Deliver::new(format, from), output: Output::default(), held }
         }
 
         /// What an instance with these entries prints.
         fn prints(&mut self, instance: u64, entries: &[(u16, u64, u64, &[u8])]) -> String {
             self.learns(instance, entries);
-            let text = String::from_utf8(self.output.whole().to_vec()).unwrap();
-            self.output.printed();
-            text
+            let text = self.output.whole(&self.held).flatten().copied().collect();
+            self.output.printed(&self.held);
+            self.held.fill(b'-');
+            String::from_utf8(text).unwrap()
         }
 
         fn learns(&mut self, instance: u64, entries: &[(u16, u64, u64, &[u8])]) {
-            let mut bytes = Vec::new();
+            let begin = self.held.len();
             for &(client, incarnation, number, piece) in entries {
                 let header = EntryHeader::new(client, incarnation, number, piece.len());
-                bytes.extend_from_slice(header.as_bytes());
-                bytes.extend_from_slice(piece);
+                self.held.extend_from_slice(header.as_bytes());
+                self.held.extend_from_slice(piece);
             }
-            let batch = Batch::parse(&bytes).unwrap();
-            self.deliver.instance(instance, (batch, sessions::tail(&bytes)), &mut self.output);
+            let batch = Batch::parse(&self.held[begin..]).unwrap();
+            let tail = sessions::tail(batch.as_bytes());
+            self.deliver.instance(instance, (batch, tail), &self.held, &mut self.output);
         }
     }
 
@@ -221,7 +236,7 @@ mod tests {
         assert_eq!(learner.prints(5, &[(2, 5, 0, b"two\nlost")]), "two\n");
         assert_eq!(learner.prints(6, &[(2, 6, 0, b"again\n")]), "again\n", "half a value is no value");
         assert_eq!(learner.prints(7, &[(1, 5, 4, b"end\n")]), "anend\n");
-        assert_eq!(learner.output.whole(), b"");
+        assert!(learner.output.is_empty());
     }
 
     #[test]

@@ -178,7 +178,8 @@ impl Process for Learner {
             && let Some(instance) = self.window.advance()
         {
             let (_, batch) = self.window.get(instance).expect("what was decided is held");
-            self.deliver.instance(instance, (batch, self.window.tail(instance)), out.output());
+            let (tail, held) = (self.window.tail(instance), self.window.memory());
+            self.deliver.instance(instance, (batch, tail), held, out.output());
             self.digest.instance(batch);
         }
         if let Some(instance) = self.window.conflict() {
@@ -206,6 +207,10 @@ impl Process for Learner {
                 }
             }
         }
+    }
+
+    fn held(&self) -> &[u8] {
+        self.window.memory()
     }
 
     /// A payload is decided when votes come.

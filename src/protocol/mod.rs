@@ -52,7 +52,8 @@ pub trait Process {
     fn timer(&mut self, now: Nanos, timer: usize, out: &mut Outbox);
     /// All that one turn brought has been handed in: act on it. Called again at once after [`Outbox::again`].
     fn turn(&mut self, now: Nanos, out: &mut Outbox);
-    /// The memory in which the packets stand that this role queues without a copy, see [`Outbox::send_held`].
+    /// The memory in which the packets and the values stand that this role sends and prints without a copy, see
+    /// [`Outbox::send_held`] and [`output::Output`].
     fn held(&self) -> &[u8] {
         &[]
     }

@@ -47,7 +47,7 @@ impl Actor {
         }
     }
 
-    /// The memory in which packets of the role stand that it queued.
+    /// The memory in which packets and values stand that the role sends and prints.
     pub fn held(&self) -> &[u8] {
         match self {
             Actor::Client(role) => role.held(),

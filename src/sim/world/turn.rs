@@ -137,13 +137,13 @@ impl World {
         if left != Left::Alive {
             return Ok(left);
         }
-        if !node.out.output().whole().is_empty() {
-            let output = core::mem::take(node.out.output());
-            let checked = self.checker.printed(node, output.whole());
+        let output = node.out.output();
+        let printed: Vec<u8> = output.whole(node.actor.held()).flatten().copied().collect();
+        output.printed(node.actor.held());
+        if !printed.is_empty() {
+            let checked = self.checker.printed(node, &printed);
             self.found(checked)?;
-            node.printed += output.whole().len();
-            *node.out.output() = output;
-            node.out.output().printed();
+            node.printed += printed.len();
         }
         node.bond.keep(me, node.out.log(), holds(node))?;
         let checked = self.checker.turned(node, &self.streams);

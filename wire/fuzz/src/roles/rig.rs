@@ -300,10 +300,11 @@ impl Rig {
             notice.to_string().hash(&mut self.told);
         }
         let output = self.out.output();
-        let printed = output.whole();
+        let held = self.actor.held();
+        let printed: Vec<u8> = output.whole(held).flatten().copied().collect();
         assert!(printed.len() <= OUTPUT_TURN + 8 * VALUE_MAX, "{} bytes printed in a turn", printed.len());
         printed.hash(&mut self.told);
-        output.printed();
+        output.printed(held);
         format!("{:?}", self.out.stopping()).hash(&mut self.told);
     }
 
