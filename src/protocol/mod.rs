@@ -9,6 +9,7 @@
 pub mod acceptor;
 pub mod catch_up;
 pub mod client;
+mod copy;
 pub mod deliver;
 pub mod digest;
 pub mod election;

@@ -1,5 +1,6 @@
 //! What an acceptor accepted, in memory.
 
+use super::copy::copy;
 use crate::limits::STORE_MAX;
 use core::hash::{Hash, Hasher};
 use std::collections::BTreeMap;
@@ -265,7 +266,7 @@ impl Store {
             (self.touch)(&mut space[self.touched..next]);
             self.touched = next;
         }
-        space[offset..self.used].copy_from_slice(bytes);
+        copy(&mut space[offset..self.used], bytes);
         Ok((block as u32, offset as u32))
     }
 }

@@ -11,6 +11,7 @@
 //! 3. a process that knew it decided said so, with the payload.
 
 use super::Nanos;
+use super::copy::copy;
 use super::quorum::{Acceptors, Tally};
 use super::ranges::append;
 use super::sessions::tail;
@@ -202,7 +203,7 @@ impl Window {
         }
         for piece in pieces {
             let place = self.batch(at) + end;
-            self.bytes[place..][..piece.len()].copy_from_slice(piece);
+            copy(&mut self.bytes[place..][..piece.len()], piece);
             end += piece.len();
         }
         self.slots[at].length = end as u16;
@@ -351,7 +352,7 @@ impl Window {
         }
         *slot =
             Slot { instance, ballot, length: bytes.len() as u16, tail: tail(bytes) as u16, decided, ..EMPTY };
-        self.bytes[batch..][..bytes.len()].copy_from_slice(bytes);
+        copy(&mut self.bytes[batch..][..bytes.len()], bytes);
         true
     }
 }
