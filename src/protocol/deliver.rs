@@ -185,7 +185,7 @@ mod tests {
         /// What an instance with these entries prints.
         fn prints(&mut self, instance: u64, entries: &[(u16, u64, u64, &[u8])]) -> String {
             self.learns(instance, entries);
-            let text = self.output.whole(&self.held).flatten().copied().collect();
+            let text = self.output.joined(&self.held);
             self.output.printed(&self.held);
             self.held.fill(b'-');
             String::from_utf8(text).unwrap()

@@ -25,11 +25,12 @@ pub struct Output {
     next: Vec<u8>,
 }
 
-/// Bytes from the first number until before the second.
+/// A row of bytes in the memory that holds the batches, or among the copies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Piece {
-    Copied(usize, usize),
-    Held(usize, usize),
+struct Piece {
+    held: bool,
+    begin: usize,
+    end: usize,
 }
 
 impl Default for Output {
@@ -67,40 +68,47 @@ impl Output {
         })
     }
 
+    /// The same in one piece, for who looks at it.
+    pub fn joined(&self, held: &[u8]) -> Vec<u8> {
+        self.whole(held).flatten().copied().collect()
+    }
+
     /// A turn ends, in which what is whole was printed: forgets it, and copies the beginning that is left.
     pub fn printed(&mut self, held: &[u8]) {
         match self.pieces.first() {
-            Some(Piece::Copied(0, end)) if self.whole == 0 && *end == self.copies.len() => {}
-            None => {
-                self.copies.clear();
-                return;
+            // Of a long value only what this turn brought: the rest stays where it is.
+            Some(first) if self.whole == 0 && *first == Piece::copied(0, self.copies.len()) => {
+                for piece in &self.pieces[1..] {
+                    assert!(piece.held, "all copies are in the first piece");
+                    self.copies.extend_from_slice(&held[piece.begin..piece.end]);
+                }
             }
-            _ => return self.gather(held),
+            _ => self.gather(held),
         }
-        // Of a long value only what this turn brought: the rest stays where it is.
-        for piece in self.pieces.drain(1..) {
-            let Piece::Held(begin, end) = piece else { unreachable!("all copies are in the first piece") };
-            self.copies.extend_from_slice(&held[begin..end]);
-        }
-        self.pieces[0] = Piece::Copied(0, self.length);
-    }
-
-    /// The same, however the pieces lie.
-    fn gather(&mut self, held: &[u8]) {
-        let (mut skip, mut next) = (self.whole, core::mem::take(&mut self.next));
-        next.clear();
-        for piece in &self.pieces {
-            let bytes = self.bytes(piece, held);
-            let skipped = skip.min(bytes.len());
-            skip -= skipped;
-            next.extend_from_slice(&bytes[skipped..]);
-        }
-        self.next = core::mem::replace(&mut self.copies, next);
         (self.length, self.whole) = (self.copies.len(), 0);
         self.pieces.clear();
         if self.length > 0 {
-            self.pieces.push(Piece::Copied(0, self.length));
+            self.pieces.push(Piece::copied(0, self.length));
         }
+    }
+
+    /// Makes what is unfinished all that is copied, however its pieces lie.
+    fn gather(&mut self, held: &[u8]) {
+        let mut next = core::mem::take(&mut self.next);
+        next.clear();
+        self.unfinished(held).for_each(|bytes| next.extend_from_slice(bytes));
+        self.next = core::mem::replace(&mut self.copies, next);
+    }
+
+    /// What follows the whole values, in pieces.
+    fn unfinished<'a>(&'a self, held: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        let mut skip = self.whole;
+        self.pieces.iter().filter_map(move |piece| {
+            let bytes = self.bytes(piece, held);
+            let skipped = skip.min(bytes.len());
+            skip -= skipped;
+            (skipped < bytes.len()).then(|| &bytes[skipped..])
+        })
     }
 
     /// Whether what is there should be printed before more comes.
@@ -131,7 +139,7 @@ impl Output {
         match place(bytes, held) {
             Some(begin) if bytes.len() >= SHORT => {
                 self.length += bytes.len();
-                self.pieces.push(Piece::Held(begin, begin + bytes.len()));
+                self.pieces.push(Piece { held: true, begin, end: begin + bytes.len() });
             }
             _ => self.copy(|copies| copies.extend_from_slice(bytes)),
         }
@@ -151,20 +159,14 @@ impl Output {
     /// Takes away the value that stands unfinished: whose it is, and its bytes so far, piece by piece.
     pub fn take_unfinished(&mut self, held: &[u8], mut take: impl FnMut(u16, &[u8])) {
         let Some(owner) = self.unfinished.take() else { return };
-        let mut before = 0;
-        for piece in &self.pieces {
-            let bytes = self.bytes(piece, held);
-            if before + bytes.len() > self.whole {
-                take(owner, &bytes[self.whole.saturating_sub(before)..]);
-            }
-            before += bytes.len();
-        }
+        self.unfinished(held).for_each(|bytes| take(owner, bytes));
         while self.length > self.whole {
-            let last = self.pieces.pop().expect("there are as many bytes as the pieces have");
-            let kept = last.length().saturating_sub(self.length - self.whole);
-            self.length -= last.length() - kept;
-            if kept > 0 {
-                self.pieces.push(last.cut(kept));
+            let last = self.pieces.last_mut().expect("there are as many bytes as the pieces have");
+            let cut = (self.length - self.whole).min(last.end - last.begin);
+            last.end -= cut;
+            self.length -= cut;
+            if last.begin == last.end {
+                self.pieces.pop();
             }
         }
     }
@@ -176,31 +178,20 @@ impl Output {
         self.length += end - begin;
         match self.pieces.last_mut() {
             _ if begin == end => {}
-            Some(Piece::Copied(_, last)) if *last == begin => *last = end,
-            _ => self.pieces.push(Piece::Copied(begin, end)),
+            Some(last) if !last.held && last.end == begin => last.end = end,
+            _ => self.pieces.push(Piece::copied(begin, end)),
         }
     }
 
     fn bytes<'a>(&'a self, piece: &Piece, held: &'a [u8]) -> &'a [u8] {
-        match *piece {
-            Piece::Copied(begin, end) => &self.copies[begin..end],
-            Piece::Held(begin, end) => &held[begin..end],
-        }
+        let memory = if piece.held { held } else { &self.copies };
+        &memory[piece.begin..piece.end]
     }
 }
 
 impl Piece {
-    fn length(self) -> usize {
-        let (Piece::Copied(begin, end) | Piece::Held(begin, end)) = self;
-        end - begin
-    }
-
-    /// Its first bytes.
-    fn cut(self, length: usize) -> Piece {
-        match self {
-            Piece::Copied(begin, _) => Piece::Copied(begin, begin + length),
-            Piece::Held(begin, _) => Piece::Held(begin, begin + length),
-        }
+    fn copied(begin: usize, end: usize) -> Piece {
+        Piece { held: false, begin, end }
     }
 }
 
@@ -216,7 +207,7 @@ mod tests {
 
     /// What a turn that ends now prints.
     fn prints(output: &mut Output, held: &[u8]) -> String {
-        let text = String::from_utf8(output.whole(held).flatten().copied().collect()).unwrap();
+        let text = String::from_utf8(output.joined(held)).unwrap();
         assert_eq!(text.len(), output.len());
         output.printed(held);
         assert!(output.is_empty());
@@ -241,8 +232,8 @@ mod tests {
         for line in &lines {
             output.append(1, &held[line.clone()], line.len(), &held);
         }
-        let copied = Piece::Copied(0, 32);
-        assert_eq!(output.pieces, [Piece::Held(0, 1001), copied, Piece::Held(1033, 2034)]);
+        let in_held = |begin, end| Piece { held: true, begin, end };
+        assert_eq!(output.pieces, [in_held(0, 1001), Piece::copied(0, 32), in_held(1033, 2034)]);
         assert_eq!(prints(&mut output, &held).as_bytes(), held);
         assert_eq!((output.pieces.len(), output.length, output.copies.len()), (0, 0, 0));
     }
@@ -254,7 +245,7 @@ mod tests {
         let mut output = Output::default();
         output.append(1, elsewhere, lines[1].len(), memory);
         output.append(1, &held[500..1500], 501, memory);
-        assert_eq!(output.pieces, [Piece::Copied(0, 2001)]);
+        assert_eq!(output.pieces, [Piece::copied(0, 2001)]);
     }
 
     #[test]
@@ -272,7 +263,7 @@ mod tests {
             assert_eq!(prints(&mut output, &memory), "");
             before.extend_from_slice(&memory[..900]);
         }
-        assert_eq!(output.pieces, [Piece::Copied(0, 499 + 3 * 900)]);
+        assert_eq!(output.pieces, [Piece::copied(0, 499 + 3 * 900)]);
         let memory = "z".repeat(600) + "\nrest";
         output.append(3, memory.as_bytes(), 601, memory.as_bytes());
         let text = "y".repeat(499) + core::str::from_utf8(&before).unwrap() + &"z".repeat(600) + "\n";

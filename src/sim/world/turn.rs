@@ -138,7 +138,7 @@ impl World {
             return Ok(left);
         }
         let output = node.out.output();
-        let printed: Vec<u8> = output.whole(node.actor.held()).flatten().copied().collect();
+        let printed = output.joined(node.actor.held());
         output.printed(node.actor.held());
         if !printed.is_empty() {
             let checked = self.checker.printed(node, &printed);

@@ -301,7 +301,7 @@ impl Rig {
         }
         let output = self.out.output();
         let held = self.actor.held();
-        let printed: Vec<u8> = output.whole(held).flatten().copied().collect();
+        let printed = output.joined(held);
         assert!(printed.len() <= OUTPUT_TURN + 8 * VALUE_MAX, "{} bytes printed in a turn", printed.len());
         printed.hash(&mut self.told);
         output.printed(held);
