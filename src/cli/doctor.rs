@@ -33,8 +33,8 @@ pub struct DoctorArgs {
 
 fn seconds(word: &str) -> Result<Duration, String> {
     match word.parse::<f64>() {
-        Ok(seconds) if (0.5..=300.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
-        _ => Err("write a number of seconds from 0.5 to 300".into()),
+        Ok(seconds) if (1.0..=300.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("write a number of seconds from 1 to 300".into()),
     }
 }
 

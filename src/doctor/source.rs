@@ -7,10 +7,11 @@ use std::net::SocketAddrV4;
 use std::ops::Range;
 use wire::{HEARD_MAX, Heard, Probe, Purpose, Sender, Tally, Way};
 
-/// The latest rounds, which are not judged: they may be on their way, 50 ms.
-const SETTLING: u32 = 10;
-/// The first rounds, which are not judged: not all groups were joined in the same moment.
-const STARTING: u32 = 2;
+/// The latest rounds, which are not judged, 0.2 s: they may be on their way, or in a buffer while a busy host lets us wait.
+const SETTLING: u32 = 40;
+/// The first rounds, which are not judged, 0.2 s: the kernel reports a joined group after a moment chosen at random, and a
+/// switch that snoops sends nothing of it here before it has taken note.
+const STARTING: u32 = 40;
 
 /// An observer, this one included.
 #[derive(Debug)]
