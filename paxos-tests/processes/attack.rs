@@ -9,7 +9,7 @@
 use crate::cluster::Cluster;
 use crate::cluster::spray::{Listener, Random, Sprayer, damaged};
 use crate::cluster::values::unique;
-use crate::sealed::{cluster, line, sealed, submit_of, unsealed};
+use crate::sealed::{cluster, early, line, sealed, submit_of, unsealed};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use wire::{Keys, Role};
@@ -62,10 +62,12 @@ fn an_attacker_without_the_key_changes_nothing_and_costs_little() {
     let rate = rate.map_or(10_000, |rate| rate.parse().expect("PAXOS_ATTACK is packets a second"));
     let cluster = cluster("");
     let listener = Listener::new(&cluster);
+    let mut first = early(&cluster);
     let (_acceptors, proposers) = cluster.servers();
     let mut learners = cluster.learners([1, 2]);
     cluster.client(1, unique(1, 2_000), &["--rate", "20000"]).succeeds();
-    learners[0].prints(2_000);
+    first.succeeds();
+    learners[0].prints(2_001);
     let samples = listener.take_any(2_000);
     drop(listener);
     let keys = Keys::parse(&line(1, 1)).expect("it is one");
@@ -92,7 +94,7 @@ fn an_attacker_without_the_key_changes_nothing_and_costs_little() {
         ),
     ];
     takes(&cluster, &(2, unique(2, VALUES))); // what is bounded is memory from now on
-    let (mut inputs, mut count) = (2, 2_000 + VALUES);
+    let (mut inputs, mut count) = (2, 2_001 + VALUES);
     for (name, mut each) in kinds {
         let (mut beside_peace, mut beside_noise, mut sent) = (Vec::new(), Vec::new(), 0);
         let before: Vec<u64> = proposers.iter().map(|proposer| proposer.holds().0).collect();

@@ -158,13 +158,15 @@ fn what_is_forged_unsealed_damaged_replayed_or_misdirected_is_counted_and_change
     let cluster = cluster("");
     let listener = Listener::new(&cluster);
     let stats = cluster.conf().with_file_name("proposer.stats");
+    let mut early = early(&cluster);
     let _acceptors = cluster.acceptors([1, 2, 3]);
     let mut leader = cluster.role("proposer", 1, &["--stats", stats.to_str().expect("a path of ours")]);
     leader.says("leading in ballot");
     let mut learners = cluster.learners([1, 2]);
     let inputs = [unique(1, 300), unique(2, 300)];
     cluster.client(1, &inputs[0], &["--rate", "3000"]).succeeds();
-    learners[0].prints(300);
+    early.succeeds();
+    learners[0].prints(301);
     let samples = listener.take_any(300);
     let keys = Keys::parse(&line(1, 1)).expect("it is one");
     let submit = submit_of(&samples, &keys);
@@ -187,7 +189,7 @@ fn what_is_forged_unsealed_damaged_replayed_or_misdirected_is_counted_and_change
         sprayer.send(Role::Proposer, &unsealed(&submit, round, &format!("forged {round} without a key\n")));
     }
     cluster.client(2, &inputs[1], &["--rate", "3000"]).succeeds();
-    let printed = same_and_complete(&mut learners, &[&inputs[0], &inputs[1]]);
+    let printed = same_and_complete(&mut learners, &[&inputs[0], &inputs[1], EARLY]);
     assert!(!printed.contains("forged"));
     let said = leader.terminates().stderr;
     for (reason, least, sentence) in [
@@ -204,7 +206,18 @@ fn what_is_forged_unsealed_damaged_replayed_or_misdirected_is_counted_and_change
     }
 }
 
-/// The first packet with values of a client.
+/// What [`early`] submits.
+const EARLY: &str = "of an early client\n";
+
+/// A client that has submitted before anybody leads, so to the group: it would submit to a leader that it knows alone, and
+/// whether it hears of one before it has read its first line is chance.
+pub fn early(cluster: &Cluster) -> Proc {
+    let mut client = cluster.client(9, EARLY, &["-v"]);
+    client.says("> C9 submit");
+    client
+}
+
+/// The first packet with values of a client, to the proposers' group.
 pub fn submit_of(samples: &[Vec<u8>], keys: &Keys) -> Vec<u8> {
     let mut opener = Opener::new(keys.clone());
     let is_submit = |bytes: &&Vec<u8>| {
@@ -247,8 +260,7 @@ fn a_cluster_that_was_founded_anew_accepts_nothing_of_its_former_life() {
     let former = unique(1, 300);
     let samples = {
         // A client that begins before there is a log names none.
-        let mut first = cluster.client(9, "of a client that is gone\n", &["-v"]);
-        first.says("> C9 submit");
+        let mut first = early(&cluster);
         let (mut acceptors, mut leader) = (cluster.acceptors([1, 2, 3]), cluster.role("proposer", 1, &[]));
         let mut learner = cluster.role("learner", 1, &[]);
         leader.says("leading in ballot");
