@@ -12,7 +12,7 @@ mod watch;
 use crate::conf::{self, Conf, data_directory, size_text};
 use crate::engine::clock;
 use crate::engine::heap;
-use crate::engine::input::{self, Chunk, Input, Lines};
+use crate::engine::input::{self, Chunk, Input, Lines, Source};
 use crate::engine::reactor::{self, Driver, End, NoDriver, Reactor, Step};
 use crate::engine::storage;
 use crate::engine::trace;
@@ -418,7 +418,7 @@ fn learner(args: &LearnerArgs) -> Result<ExitCode, Failure> {
     ended(drive(&args.process, &mut reactor, &mut learner, &mut UntilIdle { idle, last: None })?)
 }
 
-/// Feeds a client from the reader thread, and tells a person how it goes.
+/// Feeds a client from stdin, and tells a person how it goes.
 struct Feeder {
     lines: Lines,
     chunk: Chunk,
@@ -456,11 +456,13 @@ impl Driver<Client> for Feeder {
 
 impl Feeder {
     fn feed(&mut self, client: &mut Client) {
+        self.lines.turn();
         loop {
             if self.taken < self.chunk.len() {
                 self.taken += client.offer(&self.chunk[self.taken..]);
                 if self.taken < self.chunk.len() {
-                    return; // the window is full
+                    self.lines.full();
+                    return;
                 }
                 self.lines.give_back(std::mem::take(&mut self.chunk));
             }
@@ -613,7 +615,7 @@ fn client(args: &ClientArgs) -> Result<ExitCode, Failure> {
     let acked = args.acked.as_deref().map(Acked::open).transpose()?;
     let (mut reactor, setup) = Reactor::open(Role::Client, args.process.id, &conf)?;
     reactor::widen_pipe(std::io::stdin());
-    let lines = input::start(std::io::stdin(), args.rate.or(conf.rate), reactor.poller());
+    let lines = input::start(Source::stdin(), args.rate.or(conf.rate), reactor.poller());
     let bar = ProgressBar::new_spinner();
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
         bar.set_style(style);

@@ -9,6 +9,7 @@ use super::batch::{DATAGRAM_MAX, Mode, Most, Receiver, Run, Sender};
 use super::clock::{self, Clock};
 use super::files::Files;
 use super::guard::SOCKETS;
+use super::input;
 use super::portion::Portion;
 use super::refusals::Refusals;
 use super::sealing::Sealing;
@@ -389,6 +390,7 @@ impl Reactor {
                 match event.key {
                     SIGNALS => return self.finish(End::Signal, role),
                     HANGUPS => self.reload(),
+                    input::KEY => {} // the driver looks in every turn
                     key => readable |= 1 << key,
                 }
             }
