@@ -6,10 +6,10 @@
 
 use crate::protocol::Nanos;
 
-/// Packets in a while that are no longer few, and the while: what comes fast must not lie, or it holds the leader back.
-/// 8 of the longest packets are 80 KB, three fifths of what flow control lets lie in the smallest default receive buffer,
-/// 212,992 bytes × 5/8.
-const MANY: u64 = 8;
+/// What packets that came in a while cost a receive buffer when they are no longer few, and the while: what comes fast must
+/// not lie, or it holds the leader back. 80,000 bytes are 8 of the longest packets and some 90 of the shortest, and three
+/// fifths of what flow control lets lie in the smallest default receive buffer, 212,992 bytes × 5/8.
+const MANY: u64 = 80_000;
 const WHILE: Nanos = 2_000_000;
 /// When so many looks in a row have found nothing, the next packet wakes the process: who idles sleeps.
 const LOOKS_IN_VAIN: u32 = 4;
@@ -20,7 +20,7 @@ pub struct Attention {
     /// When to look at it at the latest, while it wakes nobody.
     look: Option<Nanos>,
     in_vain: u32,
-    /// Since when packets are counted, and how many came.
+    /// Since when packets are counted, and what they cost.
     counted: (Nanos, u64),
     /// In this while, or the one before it, many came: all packets wake the process.
     eager: bool,
@@ -32,27 +32,27 @@ impl Attention {
         self.look
     }
 
-    /// A turn ends in which so many packets were read. What comes next may wait for `patience`. Returns whether it
-    /// has become another question if the socket wakes the process.
-    pub fn turn(&mut self, now: Nanos, packets: u64, patience: Nanos) -> bool {
+    /// A turn ends in which packets were read that cost the socket's buffer so much, 0 when none came. What comes next
+    /// may wait for `patience`. Returns whether it has become another question if the socket wakes the process.
+    pub fn turn(&mut self, now: Nanos, cost: u64, patience: Nanos) -> bool {
         let before = self.look;
         let due = before.is_some_and(|look| now >= look);
-        if packets > 0 {
+        if cost > 0 {
             self.in_vain = 0;
         } else {
             self.in_vain += u32::from(due);
         }
-        let (since, count) = &mut self.counted;
+        let (since, sum) = &mut self.counted;
         if now - *since >= WHILE {
-            self.eager = *count >= MANY && now - *since < 2 * WHILE;
-            (*since, *count) = (now, 0);
+            self.eager = *sum >= MANY && now - *since < 2 * WHILE;
+            (*since, *sum) = (now, 0);
         }
-        *count += packets;
-        self.eager |= *count >= MANY;
+        *sum += cost;
+        self.eager |= *sum >= MANY;
         self.look = if patience == 0 || self.eager || self.in_vain >= LOOKS_IN_VAIN {
             self.in_vain = 0;
             None
-        } else if packets > 0 || due || before.is_none() {
+        } else if cost > 0 || due || before.is_none() {
             Some(now + patience)
         } else {
             before
@@ -84,9 +84,9 @@ mod tests {
         socket.turn(1, 1, 50);
         assert!(socket.turn(2, MANY, 50));
         let mut now = 2;
-        for _ in 0..10 * MANY {
-            now += WHILE / MANY - 1;
-            assert!(!socket.turn(now, 1, 50));
+        for _ in 0..80 {
+            now += WHILE / 8 - 1;
+            assert!(!socket.turn(now, MANY / 8, 50));
         }
         let silence = now + 2 * WHILE;
         assert!(socket.turn(silence, 1, 50));

@@ -22,7 +22,7 @@ use super::trace::{self, Trace};
 use crate::conf::{Conf, Interface};
 use crate::journal::{Frame, Journal};
 use crate::limits::{LAN_SPACE, PIPE, TURN_ENOUGH};
-use crate::protocol::{Nanos, Notice, Outbox, Process, Setup, Stop, TIMERS, To};
+use crate::protocol::{Nanos, Notice, Outbox, Process, Setup, Stop, TIMERS, To, flow};
 use crate::wheel::Wheel;
 use polling::{Event, Events, PollMode, Poller};
 use std::fmt;
@@ -394,12 +394,12 @@ impl Reactor {
                     key => readable |= 1 << key,
                 }
             }
-            let mut packets = [0; ROLES];
+            let mut costs = [0; ROLES];
             for key in 0..self.sockets.len() {
                 if readable & 1 << key != 0 || self.attention[key].look().is_some() {
-                    let count = self.read(key, now, role)?;
-                    if let Some(packets) = packets.get_mut(key) {
-                        *packets = count;
+                    let read = self.read(key, now, role)?;
+                    if let Some(cost) = costs.get_mut(key) {
+                        *cost = read;
                     }
                 }
             }
@@ -422,7 +422,7 @@ impl Reactor {
                 Step::Whenever => None,
                 Step::End => return self.finish(End::Driver, role),
             };
-            self.attend(now, packets, role)?;
+            self.attend(now, costs, role)?;
             self.refusals.mention(now, &self.stats);
             self.tell_supervisor(now, role);
         }
@@ -439,10 +439,10 @@ impl Reactor {
         self.outbox.send(To::Group(Role::Proposer), &status, &[]);
     }
 
-    /// Settles which groups' sockets wake this process, each of which brought so many packets.
-    fn attend<R: Process>(&mut self, now: Nanos, packets: [u64; ROLES], role: &R) -> io::Result<()> {
-        for (key, (group, packets)) in listens_to(self.me.role).iter().zip(packets).enumerate() {
-            if self.attention[key].turn(now, packets, role.patience(*group)) {
+    /// Settles which groups' sockets wake this process, each of which brought packets of this cost.
+    fn attend<R: Process>(&mut self, now: Nanos, costs: [u64; ROLES], role: &R) -> io::Result<()> {
+        for (key, (group, cost)) in listens_to(self.me.role).iter().zip(costs).enumerate() {
+            if self.attention[key].turn(now, cost, role.patience(*group)) {
                 let interest = match self.attention[key].look() {
                     Some(_) => Event::none(key),
                     None => Event::readable(key),
@@ -471,15 +471,22 @@ impl Reactor {
 
     /// Reads a socket until it is empty or enough has come: a read of runs is enough, of lone packets it takes
     /// several. No more in one turn, so that what is read is acted on before more is: a learner's window holds
-    /// the pipeline and one such turn. Returns how many packets came.
+    /// the pipeline and one such turn. Returns what the packets that came cost the socket's buffer.
     fn read<R: Process>(&mut self, key: usize, now: Nanos, role: &mut R) -> io::Result<u64> {
         let before = self.stats.received;
-        while self.read_once(key, now, role)? && self.stats.received - before < TURN_ENOUGH {}
-        Ok(self.stats.received - before)
+        let mut sum = 0;
+        while self.read_once(key, now, role, &mut sum)? && self.stats.received - before < TURN_ENOUGH {}
+        Ok(sum)
     }
 
-    /// Returns whether as much came as was asked for, so that there may be more.
-    fn read_once<R: Process>(&mut self, key: usize, now: Nanos, role: &mut R) -> io::Result<bool> {
+    /// Adds to `sum` what the packets cost. Returns whether as much came as was asked for, so that there may be more.
+    fn read_once<R: Process>(
+        &mut self,
+        key: usize,
+        now: Nanos,
+        role: &mut R,
+        sum: &mut u64,
+    ) -> io::Result<bool> {
         self.stats.receive_calls += 1;
         let group = listens_to(self.me.role).get(key);
         let bytes = match group {
@@ -510,6 +517,7 @@ impl Reactor {
             }
             self.stats.received += 1;
             let length = bytes.len();
+            *sum += flow::cost(length);
             let (came, parsed): (&[u8], _) = match &mut self.sealing {
                 _ if length > self.packet_max => (bytes, Err(Refusal::Long { length })),
                 None => {
