@@ -31,6 +31,8 @@ const PACE: Duration = Duration::from_millis(5);
 const MUCH: usize = READ / 4;
 /// When nothing came for so long the reactor is to read.
 const QUIET: Timespec = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
+/// How long to wait when reads that should wait do not.
+const BUSY: Duration = Duration::from_millis(1);
 /// The poller's key of stdin.
 pub const KEY: usize = 1002;
 
@@ -269,8 +271,13 @@ impl Reader {
                 return;
             }
             match self.read() {
-                Came::Some(length) => full = length >= READ,
-                Came::Nothing => full = false,
+                Came::Some(length) => full = length == READ,
+                Came::Nothing => {
+                    full = false;
+                    if let Source::Waiting(_) = self.source {
+                        std::thread::sleep(BUSY); // somebody has made it one that does not wait
+                    }
+                }
                 Came::End => return,
             }
         }
@@ -280,7 +287,9 @@ impl Reader {
         if self.chunk.len() < self.begun + READ {
             self.chunk.resize(self.begun + READ, 0);
         }
-        let passed = match self.source.read(&mut self.chunk[self.begun..]) {
+        // Not more than a block, though longer lines may have left more room: see `block`.
+        let room = self.begun..self.begun + READ;
+        let passed = match self.source.read(&mut self.chunk[room]) {
             Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {
                 return Came::Nothing;
             }
@@ -483,9 +492,8 @@ mod tests {
         let mut taken = Taken::of(source, None);
         taken.until(Taken::is_near);
         for line in 0..100 {
-            let (first, second) = (format!("line "), format!("{line}\nand "));
-            writer.write_all(first.as_bytes()).unwrap();
-            writer.write_all(second.as_bytes()).unwrap();
+            writer.write_all(b"line ").unwrap();
+            writer.write_all(format!("{line}\nand ").as_bytes()).unwrap();
             let end = format!("{line}\n").into_bytes();
             taken.until(|taken| taken.bytes.ends_with(&end));
             assert!(taken.is_near());
@@ -556,6 +564,15 @@ mod tests {
         let (bytes, refused) = read_all(source.leak(), None);
         assert_eq!(refused, [3, 5]);
         assert_eq!(bytes, [b"one\n", &longest[..], b"\nfour\n"].concat());
+    }
+
+    #[test]
+    fn a_longer_line_is_refused_wherever_it_lies_in_what_is_read_at_once() {
+        let longest = [&vec![b'x'; VALUE_MAX][..], b"\n"].concat();
+        let source = [longest.repeat(6), [b"a\n", &longest[..VALUE_MAX], b"y\n"].concat().repeat(6)].concat();
+        let (bytes, refused) = read_all(source.leak(), None);
+        assert_eq!(refused, [8, 10, 12, 14, 16, 18]);
+        assert!(bytes == [longest.repeat(6), b"a\n".repeat(6)].concat());
     }
 
     #[test]
