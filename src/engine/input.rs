@@ -11,7 +11,6 @@ use crate::limits::VALUE_MAX;
 use core::ops::{Deref, Range};
 use polling::{Event, PollMode, Poller};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::FileType;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd};
@@ -31,6 +30,8 @@ const PACE: Duration = Duration::from_millis(5);
 const MUCH: usize = READ / 4;
 /// When nothing came for so long the reactor is to read.
 const QUIET: Timespec = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
+/// The type of the file system that has the pipes without a name: `PIPEFS_MAGIC` of linux/magic.h.
+const PIPES: rustix::fs::FsWord = 0x5049_5045;
 /// How long to wait when reads that should wait do not.
 const BUSY: Duration = Duration::from_millis(1);
 /// The poller's key of stdin.
@@ -71,7 +72,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// Our stdin. If it is a pipe, it is opened once more, so that our reads of it do not wait and those of others who
+    /// Our stdin. If it is a pipe without a name, it is opened once more, so that our reads of it do not wait and those of others who
     /// have it as well still do; where that is not allowed, and of all else, reads wait.
     pub fn stdin() -> Source {
         again(io::stdin()).map_or_else(|| Source::Waiting(Box::new(io::stdin())), Source::Pipe)
@@ -94,10 +95,9 @@ impl Source {
     }
 }
 
-/// A pipe, opened once more.
+/// A pipe, opened once more. Not one that has a name: once its last writer has left, who opens it then is told of no end.
 fn again(pipe: impl AsFd) -> Option<File> {
-    let mode = rustix::fs::fstat(&pipe).ok()?.st_mode;
-    if FileType::from_raw_mode(mode) != FileType::Fifo {
+    if rustix::fs::fstatfs(&pipe).ok()?.f_type != PIPES {
         return None;
     }
     let path = format!("/proc/self/fd/{}", pipe.as_fd().as_raw_fd());
@@ -415,6 +415,7 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::temporary::Temporary;
     use polling::Events;
     use std::io::Write;
 
@@ -548,6 +549,11 @@ mod tests {
         drop(writer);
         taken.until(|taken| taken.ended);
         assert!(again(File::open("/dev/null").unwrap()).is_none());
+        let directory = Temporary::below(&std::env::temp_dir()).unwrap();
+        let path = directory.path().join("named");
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        let named = File::options().read(true).write(true).open(path).unwrap();
+        assert!(again(named).is_none());
     }
 
     #[test]
